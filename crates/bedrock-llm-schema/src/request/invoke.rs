@@ -1,0 +1,108 @@
+//! A native body, sent as it is.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{Operation, PerformanceLatency, Request, ServiceTierType};
+use crate::ModelId;
+use crate::guardrail::GuardrailConfig;
+use crate::stream::InvokeStream;
+
+/// A body in the model's native form. What travels beside the body as headers is set here.
+#[derive(Clone, Default, PartialEq)]
+pub struct InvokeRequest {
+    /// The model.
+    pub model: ModelId,
+    /// The body.
+    pub body: Bytes,
+    /// The body's type; `application/json` where nothing is said.
+    pub content_type: Option<String>,
+    /// The type of answer wanted; `application/json` where nothing is said.
+    pub accept: Option<String>,
+    /// The guardrail the request is held to.
+    pub guardrail: Option<GuardrailConfig>,
+    /// How fast the answer should be.
+    pub performance_latency: Option<PerformanceLatency>,
+    /// The tier in which the request runs and is paid.
+    pub service_tier: Option<ServiceTierType>,
+    /// Labels for the invocation log, as a JSON object of strings.
+    pub request_metadata: Option<String>,
+}
+
+/// An [`InvokeRequest`] that is answered as a stream of native chunks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InvokeStreamRequest(pub InvokeRequest);
+
+/// A native answer.
+#[derive(Clone, Default, PartialEq)]
+pub struct InvokeResponse {
+    /// The body.
+    pub body: Bytes,
+    /// The body's type.
+    pub content_type: Option<String>,
+    /// The `x-amzn-*` headers in lower case, such as `x-amzn-bedrock-input-token-count`.
+    pub headers: Vec<(String, String)>,
+    /// The service's id for this call.
+    pub request_id: Option<String>,
+}
+
+impl InvokeRequest {
+    /// A native body for a model.
+    pub fn new(model: impl Into<ModelId>, body: impl Into<Bytes>) -> Self {
+        Self { model: model.into(), body: body.into(), ..Self::default() }
+    }
+
+    /// The same request, answered as a stream.
+    #[must_use]
+    pub fn streaming(self) -> InvokeStreamRequest {
+        InvokeStreamRequest(self)
+    }
+}
+
+impl InvokeResponse {
+    /// A response header's value; `name` in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Shows the body's length only.
+impl fmt::Debug for InvokeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvokeRequest")
+            .field("model", &self.model.as_str())
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows the body's length only.
+impl fmt::Debug for InvokeResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvokeResponse")
+            .field("body_bytes", &self.body.len())
+            .field("content_type", &self.content_type)
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request for InvokeRequest {
+    type Response = InvokeResponse;
+    const OPERATION: Operation = Operation::InvokeModel;
+
+    fn model(&self) -> Option<&ModelId> {
+        Some(&self.model)
+    }
+}
+
+impl Request for InvokeStreamRequest {
+    type Response = InvokeStream;
+    const OPERATION: Operation = Operation::InvokeModelWithResponseStream;
+
+    fn model(&self) -> Option<&ModelId> {
+        Some(&self.0.model)
+    }
+}

@@ -1,0 +1,56 @@
+//! One trait for every call, so that a tower layer is written once.
+
+use std::fmt;
+
+use crate::ModelId;
+
+/// An operation of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// One answer in Converse form.
+    Converse,
+    /// A streamed answer in Converse form.
+    ConverseStream,
+    /// One answer in the model's native form.
+    InvokeModel,
+    /// A streamed answer in the model's native form.
+    InvokeModelWithResponseStream,
+    /// How many tokens a request is.
+    CountTokens,
+    /// A guardrail on its own.
+    ApplyGuardrail,
+}
+
+impl Operation {
+    /// The operation's name in the service's API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converse => "Converse",
+            Self::ConverseStream => "ConverseStream",
+            Self::InvokeModel => "InvokeModel",
+            Self::InvokeModelWithResponseStream => "InvokeModelWithResponseStream",
+            Self::CountTokens => "CountTokens",
+            Self::ApplyGuardrail => "ApplyGuardrail",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A request to the service. Every layer of the client is generic over it.
+pub trait Request: Clone + fmt::Debug + Send + Sync + 'static {
+    /// What a successful call gives.
+    type Response: Send;
+
+    /// The operation this request is for.
+    const OPERATION: Operation;
+
+    /// The model that is asked; `None` for operations without one.
+    fn model(&self) -> Option<&ModelId>;
+}

@@ -1,0 +1,98 @@
+//! What a call used, as the service reports it.
+
+use crate::content::CacheTtl;
+use crate::wire::wire_struct;
+
+wire_struct! {
+    /// Tokens by bucket, as the service reports them. The buckets are disjoint: `input_tokens` does not count
+    /// what was read from or written to the prompt cache. Totals are derived here and nowhere else.
+    #[derive(Default)]
+    pub struct Usage {
+        /// Input that the cache had no part in.
+        #[serde(default)]
+        pub input_tokens: u64,
+        /// Output, reasoning included.
+        #[serde(default)]
+        pub output_tokens: u64,
+        /// The service's own sum. [`total`](Self::total) derives ours.
+        #[serde(default)]
+        pub total_tokens: u64,
+        /// Input read from the prompt cache.
+        pub cache_read_input_tokens: Option<u64>,
+        /// Input written to the prompt cache.
+        pub cache_write_input_tokens: Option<u64>,
+        /// The cache writes by how long they live.
+        pub cache_details: Option<Vec<CacheDetail>>,
+    }
+
+    /// Cache writes of one life.
+    pub struct CacheDetail {
+        /// How long they live.
+        pub ttl: CacheTtl,
+        /// Tokens written.
+        pub input_tokens: u64,
+    }
+}
+
+impl Usage {
+    /// Usage without caching.
+    #[must_use]
+    pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
+        Self { input_tokens, output_tokens, total_tokens: input_tokens + output_tokens, ..Self::default() }
+    }
+
+    /// Input read from the prompt cache; 0 where the service is silent.
+    #[must_use]
+    pub fn cache_read(&self) -> u64 {
+        self.cache_read_input_tokens.unwrap_or(0)
+    }
+
+    /// Input written to the prompt cache; 0 where the service is silent.
+    #[must_use]
+    pub fn cache_write(&self) -> u64 {
+        self.cache_write_input_tokens.unwrap_or(0)
+    }
+
+    /// Input written to the prompt cache with this life. Writes whose life the service does not tell count
+    /// as five minutes, its default.
+    #[must_use]
+    pub fn cache_write_with(&self, ttl: &CacheTtl) -> u64 {
+        let details = self.cache_details.as_deref().unwrap_or_default();
+        let told: u64 = details.iter().filter(|detail| detail.ttl == *ttl).map(|detail| detail.input_tokens).sum();
+        let all_told: u64 = details.iter().map(|detail| detail.input_tokens).sum();
+        match ttl {
+            CacheTtl::FiveMinutes => told + self.cache_write().saturating_sub(all_told),
+            _ => told,
+        }
+    }
+
+    /// All input, cached or not.
+    #[must_use]
+    pub fn total_input(&self) -> u64 {
+        self.input_tokens + self.cache_read() + self.cache_write()
+    }
+
+    /// All tokens.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total_input() + self.output_tokens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_come_from_disjoint_buckets() {
+        let usage: Usage = serde_json::from_value(serde_json::json!({
+            "inputTokens": 3, "outputTokens": 44, "totalTokens": 11514, "cacheReadInputTokens": 9511,
+            "cacheWriteInputTokens": 1956, "cacheDetails": [{"ttl": "1h", "inputTokens": 956}]
+        }))
+        .unwrap();
+        assert_eq!((usage.total_input(), usage.total()), (11470, 11514));
+        assert_eq!(usage.cache_write_with(&CacheTtl::OneHour), 956);
+        assert_eq!(usage.cache_write_with(&CacheTtl::FiveMinutes), 1000);
+        assert_eq!(Usage::new(1, 2).total(), 3);
+    }
+}

@@ -1,0 +1,200 @@
+//! Streams that a call gives: of events, of text, of native chunks.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::{Accumulator, Ending, StreamEvent};
+use crate::error::{Error, ErrorKind};
+use crate::{ChatResponse, Operation};
+
+type Events = Pin<Box<dyn Stream<Item = Result<StreamEvent, Error>> + Send>>;
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+/// A streamed answer: `Stream<Item = Result<StreamEvent, Error>>`.
+///
+/// The stream is whole only if `messageStop` came. If it ends before, or breaks, its last item is an error
+/// that holds the answer so far ([`Error::partial`]). Dropping it closes the connection.
+pub struct ChatStream {
+    events: Events,
+    answer: Accumulator,
+    request_id: Option<String>,
+    done: bool,
+}
+
+impl ChatStream {
+    /// A stream over events as a transport gives them.
+    pub fn new(
+        events: impl Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
+        request_id: Option<String>,
+    ) -> Self {
+        Self { events: Box::pin(events), answer: Accumulator::new(), request_id, done: false }
+    }
+
+    /// The service's id for this call.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The answer so far.
+    #[must_use]
+    pub fn response(&self) -> ChatResponse {
+        ChatResponse { request_id: self.request_id.clone(), ..self.answer.response() }
+    }
+
+    /// The next event; `None` when the answer is whole.
+    pub async fn next(&mut self) -> Option<Result<StreamEvent, Error>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// Waits for the whole answer.
+    ///
+    /// # Errors
+    /// What broke the stream, with the answer so far; [`ErrorKind::ToolInputInvalid`] when a tool call's
+    /// arguments are not JSON (its raw text is in the partial answer's `incomplete_tool_uses`).
+    pub async fn collect(mut self) -> Result<ChatResponse, Error> {
+        while let Some(event) = self.next().await {
+            event?;
+        }
+        match (self.answer.ending(), self.answer.invalid_tool_use()) {
+            (Ending::Failed, Some(call)) => {
+                let message = format!(
+                    "the arguments of tool call {} ({}) are not JSON; their text is in the partial answer's `incomplete_tool_uses`",
+                    call.tool_use_id, call.name
+                );
+                Err(self.explain(Error::new(ErrorKind::ToolInputInvalid, message)))
+            }
+            _ => Ok(self.response()),
+        }
+    }
+
+    /// Only the text, piece by piece.
+    #[must_use]
+    pub fn text(self) -> TextStream {
+        TextStream { events: self }
+    }
+
+    /// The same stream with its events passed through `wrap`, as a layer does that watches or times them.
+    #[must_use]
+    pub fn map_events<S>(self, wrap: impl FnOnce(Events) -> S) -> Self
+    where
+        S: Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
+    {
+        Self { events: Box::pin(wrap(self.events)), ..self }
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        let error = error.with_operation_if_none(Operation::ConverseStream).with_partial(self.response());
+        match &self.request_id {
+            Some(id) => error.with_request_id_if_none(id),
+            None => error,
+        }
+    }
+}
+
+impl Stream for ChatStream {
+    type Item = Result<StreamEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let item = match ready!(self.events.as_mut().poll_next(cx)) {
+            Some(Ok(event)) => {
+                self.answer.push(&event);
+                return Poll::Ready(Some(Ok(event)));
+            }
+            Some(Err(error)) => Some(Err(self.explain(error))),
+            None if self.answer.ending() == Ending::Truncated => {
+                let message = "the stream ended before the answer was whole (no messageStop)";
+                Some(Err(self.explain(Error::new(ErrorKind::StreamTruncated, message))))
+            }
+            None => None,
+        };
+        self.done = true;
+        Poll::Ready(item)
+    }
+}
+
+impl fmt::Debug for ChatStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatStream")
+            .field("request_id", &self.request_id)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text of a [`ChatStream`], piece by piece.
+#[derive(Debug)]
+pub struct TextStream {
+    events: ChatStream,
+}
+
+impl TextStream {
+    /// The next piece; `None` when the answer is whole.
+    pub async fn next(&mut self) -> Option<Result<String, Error>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+}
+
+impl Stream for TextStream {
+    type Item = Result<String, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match ready!(Pin::new(&mut self.events).poll_next(cx)) {
+                Some(Ok(event)) => {
+                    if let Some(text) = event.as_text() {
+                        return Poll::Ready(Some(Ok(text.to_owned())));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// The native chunks of a streamed answer: `Stream<Item = Result<Bytes, Error>>`, each the JSON of one chunk.
+pub struct InvokeStream {
+    chunks: Chunks,
+    request_id: Option<String>,
+}
+
+impl InvokeStream {
+    /// A stream over chunks as a transport gives them.
+    pub fn new(chunks: impl Stream<Item = Result<Bytes, Error>> + Send + 'static, request_id: Option<String>) -> Self {
+        Self { chunks: Box::pin(chunks), request_id }
+    }
+
+    /// The service's id for this call.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The next chunk.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        poll_fn(|cx| self.chunks.as_mut().poll_next(cx)).await
+    }
+}
+
+impl Stream for InvokeStream {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.chunks.as_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for InvokeStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvokeStream").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
