@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+pub mod families;
+mod metrics;
+mod provider;
+mod registry;
+
+pub use error::CodecError;
+pub use metrics::InvocationMetrics;
+pub use provider::{
+    Decoded, EncodeOptions, Encoded, OnUnsupported, Provider, Spelling, StreamDecoder, StreamEncoder,
+};
+pub use registry::Registry;
