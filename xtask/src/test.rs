@@ -22,14 +22,7 @@ impl Args {
     /// Runs the tests and prints the counts.
     pub(crate) fn run(self) -> Result<()> {
         let mut cargo = shell::cargo();
-        cargo.args(["test", "--all-features", "--no-fail-fast"]);
-        if !chooses_packages(&self.more) {
-            cargo.arg("--workspace");
-        }
-        cargo.args(&self.more);
-        if !self.harness.is_empty() {
-            cargo.arg("--").args(&self.harness);
-        }
+        cargo.args(["test", "--all-features", "--no-fail-fast"]).args(self.rest());
 
         let recordings = workspace::recordings();
         if recordings.is_dir() {
@@ -53,6 +46,21 @@ impl Args {
         }
         Ok(())
     }
+
+    /// The rest of cargo's command line: the whole workspace unless packages are named, for cargo lets
+    /// `--workspace` win over `-p`.
+    fn rest(self) -> Vec<String> {
+        let mut rest = self.more; // clap leaves a `--` in here unless it comes first
+        if !self.harness.is_empty() {
+            rest.push("--".to_owned());
+        }
+        rest.extend(self.harness);
+        let packages = |argument: &String| argument.starts_with("-p") || argument.starts_with("--package");
+        if !rest.iter().take_while(|argument| *argument != "--").any(packages) {
+            rest.insert(0, "--workspace".to_owned());
+        }
+        rest
+    }
 }
 
 fn missing_recordings() {
@@ -61,11 +69,6 @@ fn missing_recordings() {
          (set BEDROCK_LLM_RECORDINGS to their folder)",
         workspace::recordings().display()
     );
-}
-
-/// Whether the caller named packages; cargo lets `--workspace` win over `-p`.
-fn chooses_packages(more: &[String]) -> bool {
-    more.iter().any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
 }
 
 /// Sums of the lines that close each test binary.
@@ -121,20 +124,14 @@ mod tests {
             #[command(flatten)]
             args: Args,
         }
-        let parse = |line: &str| <Task as clap::Parser>::try_parse_from(line.split(' ')).unwrap().args;
-        let args = parse("test -p xtask --lib some_test -- --nocapture -q");
-        assert_eq!(args.more, ["-p", "xtask", "--lib", "some_test"]);
-        assert_eq!(args.harness, ["--nocapture", "-q"]);
-        let args = parse("test -- --list");
-        assert_eq!((args.more.len(), args.harness), (0, vec!["--list".to_owned()]));
-        assert_eq!(parse("test").more.len(), 0);
-    }
-
-    #[test]
-    fn knows_when_packages_are_named() {
-        let args = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert!(chooses_packages(&args("-p bedrock-llm-schema")));
-        assert!(chooses_packages(&args("--package=xtask some_test")));
-        assert!(!chooses_packages(&args("some_test --lib")));
+        let rest = |line: &str| {
+            let task = <Task as clap::Parser>::try_parse_from(line.split(' ')).unwrap();
+            task.args.rest().join(" ")
+        };
+        assert_eq!(rest("test"), "--workspace");
+        assert_eq!(rest("test -- --list"), "--workspace -- --list");
+        assert_eq!(rest("test --lib some_test -- -p"), "--workspace --lib some_test -- -p");
+        assert_eq!(rest("test -p xtask some_test -- -q"), "-p xtask some_test -- -q");
+        assert_eq!(rest("test --package=xtask"), "--package=xtask");
     }
 }

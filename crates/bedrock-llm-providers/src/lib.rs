@@ -2,6 +2,7 @@
 
 mod error;
 pub mod families;
+mod json;
 mod metrics;
 mod provider;
 mod registry;

@@ -1,0 +1,59 @@
+//! Reading and writing bodies, and refusing what a family does not have.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{CodecError, EncodeOptions, Encoded, OnUnsupported};
+
+/// Reads a body (`what` is `request`, `response` or `chunk`); an error names the place.
+pub(crate) fn read<T: DeserializeOwned>(family: &'static str, what: &'static str, body: &[u8]) -> Result<T, CodecError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| CodecError::Malformed {
+        family,
+        what,
+        path: error.path().to_string(),
+        source: error.into_inner(),
+    })
+}
+
+/// Writes a body.
+pub(crate) fn write<T: Serialize>(family: &'static str, what: &'static str, body: &T) -> Result<Bytes, CodecError> {
+    let malformed = |source| CodecError::Malformed { family, what, path: ".".to_owned(), source };
+    serde_json::to_vec(body).map(Bytes::from).map_err(malformed)
+}
+
+/// Watches over what a family does not have while a request is written for it.
+pub(crate) struct Lowering {
+    family: &'static str,
+    on_unsupported: OnUnsupported,
+    dropped: Vec<String>,
+}
+
+impl Lowering {
+    pub(crate) fn new(family: &'static str, options: &EncodeOptions) -> Self {
+        Self { family, on_unsupported: options.on_unsupported, dropped: Vec::new() }
+    }
+
+    /// Refuses or drops what stands at `path`, by the caller's choice.
+    pub(crate) fn unsupported(&mut self, path: impl Into<String>, what: impl Into<String>) -> Result<(), CodecError> {
+        let path = path.into();
+        match self.on_unsupported {
+            OnUnsupported::Error => Err(CodecError::Unsupported { family: self.family, what: what.into(), path }),
+            OnUnsupported::Drop => {
+                self.dropped.push(path);
+                Ok(())
+            }
+        }
+    }
+
+    /// [`unsupported`](Self::unsupported) if the member is there.
+    pub(crate) fn refuse<T>(&mut self, member: Option<&T>, path: &str) -> Result<(), CodecError> {
+        if member.is_some() { self.unsupported(path, path) } else { Ok(()) }
+    }
+
+    /// The body, and what was dropped on the way to it.
+    pub(crate) fn finish<T: Serialize>(self, body: &T) -> Result<Encoded, CodecError> {
+        Ok(Encoded { body: write(self.family, "request", body)?, dropped: self.dropped })
+    }
+}
