@@ -27,7 +27,8 @@ impl Blob {
     /// # Errors
     /// When the text is not base64.
     pub fn from_base64(text: &str) -> Result<Self, base64::DecodeError> {
-        let bytes = STANDARD.decode(text).or_else(|padded| STANDARD_NO_PAD.decode(text).map_err(|_| padded))?;
+        let bytes =
+            STANDARD.decode(text).or_else(|padded| STANDARD_NO_PAD.decode(text).map_err(|_| padded))?;
         Ok(Self(bytes.into()))
     }
 }

@@ -12,10 +12,13 @@ pub mod stream;
 pub mod wire;
 
 pub use blob::Blob;
-pub use content::media::{AudioBlock, DocumentBlock, DocumentFormat, ImageBlock, ImageFormat, MediaError, VideoBlock};
+pub use content::media::{
+    AudioBlock, DocumentBlock, DocumentFormat, ImageBlock, ImageFormat, MediaError, VideoBlock,
+};
 pub use content::reasoning::{ReasoningContentBlock, ReasoningTextBlock};
 pub use content::tool::{
-    Tool, ToolChoice, ToolConfig, ToolResultBlock, ToolResultContentBlock, ToolResultStatus, ToolSpec, ToolUseBlock,
+    Tool, ToolChoice, ToolConfig, ToolResultBlock, ToolResultContentBlock, ToolResultStatus, ToolSpec,
+    ToolUseBlock,
 };
 pub use content::{CachePointBlock, CacheTtl, ContentBlock, Message, Role, SystemContentBlock};
 pub use error::{BoxError, Error, ErrorKind, Retry, ServiceError, ThrottleScope};

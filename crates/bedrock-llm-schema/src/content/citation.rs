@@ -90,6 +90,10 @@ impl CitationsContentBlock {
     #[must_use]
     pub fn text(&self) -> String {
         let pieces = self.content.iter().flatten();
-        pieces.filter_map(|piece| if let CitationGeneratedContent::Text(text) = piece { Some(text.as_str()) } else { None }).collect()
+        pieces
+            .filter_map(|piece| {
+                if let CitationGeneratedContent::Text(text) = piece { Some(text.as_str()) } else { None }
+            })
+            .collect()
     }
 }

@@ -382,8 +382,10 @@ fn document_format(bytes: &[u8]) -> Result<DocumentFormat, MediaError> {
 
 /// A name in the characters the service takes: letters, digits, single spaces and `-()[]`.
 fn document_name(stem: &str) -> String {
-    let spaced: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-()[]".contains(c) { c } else { ' ' }).collect();
+    let spaced: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-()[]".contains(c) { c } else { ' ' })
+        .collect();
     let name = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.is_empty() { "document".to_owned() } else { name.chars().take(200).collect() }
 }
@@ -400,7 +402,10 @@ mod tests {
         assert_eq!(ImageBlock::from_bytes(&b"\xff\xd8\xff\xe0"[..]).unwrap().format, ImageFormat::Jpeg);
         let error = ImageBlock::from_bytes(&b"%PDF-1.7"[..]).unwrap_err().to_string();
         assert!(error.contains("application/pdf"), "{error}");
-        assert_eq!(DocumentBlock::from_bytes("a", &b"%PDF-1.7"[..]).unwrap().format, Some(DocumentFormat::Pdf));
+        assert_eq!(
+            DocumentBlock::from_bytes("a", &b"%PDF-1.7"[..]).unwrap().format,
+            Some(DocumentFormat::Pdf)
+        );
         assert_eq!(DocumentBlock::from_bytes("a", &b"plain"[..]).unwrap().format, Some(DocumentFormat::Txt));
         assert!(DocumentBlock::from_bytes("a", PNG).is_err());
         assert_eq!(AudioBlock::from_bytes(&b"ID3\x03"[..]).unwrap().format, AudioFormat::Mp3);
@@ -414,7 +419,9 @@ mod tests {
         std::fs::write(&path, "a,b\n1,2\n").unwrap();
         let document = DocumentBlock::from_path(&path).unwrap();
         assert_eq!((document.name.as_str(), document.format), ("Q3 report v2", Some(DocumentFormat::Csv)));
-        assert!(ImageBlock::from_path(dir.join("missing.png")).unwrap_err().to_string().contains("missing.png"));
+        assert!(
+            ImageBlock::from_path(dir.join("missing.png")).unwrap_err().to_string().contains("missing.png")
+        );
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

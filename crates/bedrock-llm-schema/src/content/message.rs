@@ -70,7 +70,11 @@ impl Message {
     /// All reasoning that can be read, joined as it stands.
     #[must_use]
     pub fn reasoning(&self) -> String {
-        self.content.iter().filter_map(ContentBlock::as_reasoning).map(|block: &ReasoningTextBlock| block.text.as_str()).collect()
+        self.content
+            .iter()
+            .filter_map(ContentBlock::as_reasoning)
+            .map(|block: &ReasoningTextBlock| block.text.as_str())
+            .collect()
     }
 
     /// The tools the model asks for, in its order.

@@ -153,7 +153,13 @@ wire_union! {
 impl ToolUseBlock {
     /// A call of a tool.
     pub fn new(tool_use_id: impl Into<String>, name: impl Into<String>, input: impl Into<Value>) -> Self {
-        Self { tool_use_id: tool_use_id.into(), name: name.into(), input: input.into(), r#type: None, extra: Extra::new() }
+        Self {
+            tool_use_id: tool_use_id.into(),
+            name: name.into(),
+            input: input.into(),
+            r#type: None,
+            extra: Extra::new(),
+        }
     }
 }
 

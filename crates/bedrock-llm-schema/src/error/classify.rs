@@ -71,7 +71,9 @@ fn display_name(code: &str) -> String {
     let name = code.split(':').next().unwrap_or(code);
     let name = name.rsplit(['#', '.', '/']).next().unwrap_or(name);
     let mut letters = name.trim().chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 fn bare(code: &str) -> String {
@@ -82,7 +84,9 @@ fn bare(code: &str) -> String {
 /// Names are those of the service's model, of AWS's common errors, and of the front door (`Coral`).
 fn by_code(name: &str) -> Option<ErrorKind> {
     Some(match name {
-        "validation" | "serialization" | "malformedinput" | "invalidinput" | "unprocessableentity" => ErrorKind::Validation,
+        "validation" | "serialization" | "malformedinput" | "invalidinput" | "unprocessableentity" => {
+            ErrorKind::Validation
+        }
         "accessdenied" | "notauthorized" | "optinrequired" => ErrorKind::AccessDenied,
         "resourcenotfound" | "notfound" | "unknownoperation" => ErrorKind::NotFound,
         "throttling" | "throttled" | "toomanyrequests" | "requestlimitexceeded" | "slowdown" => {
@@ -97,9 +101,18 @@ fn by_code(name: &str) -> Option<ErrorKind> {
         "serviceunavailable" | "unavailable" => ErrorKind::Unavailable,
         "requesttimeout" | "requesttimedout" => ErrorKind::Timeout,
         "conflict" => ErrorKind::Conflict,
-        "expiredtoken" | "expired" | "invalidsignature" | "signaturedoesnotmatch" | "unrecognizedclient"
-        | "invalidclienttokenid" | "missingauthenticationtoken" | "incompletesignature" | "invalidaccesskeyid"
-        | "requestexpired" | "authfailure" | "unauthorized" => ErrorKind::Auth,
+        "expiredtoken"
+        | "expired"
+        | "invalidsignature"
+        | "signaturedoesnotmatch"
+        | "unrecognizedclient"
+        | "invalidclienttokenid"
+        | "missingauthenticationtoken"
+        | "incompletesignature"
+        | "invalidaccesskeyid"
+        | "requestexpired"
+        | "authfailure"
+        | "unauthorized" => ErrorKind::Auth,
         _ => return None,
     })
 }
@@ -146,7 +159,13 @@ fn refine_validation(message: &str) -> ErrorKind {
         ErrorKind::Throttled(throttle_scope(message))
     // "This model doesn't support the video content block that you provided." (recording 0bf8f37d87a6),
     // "The provided model doesn't support counting tokens." (recording 1424d1877034)
-    } else if says(&["model doesn't support", "model does not support", "doesn't support tool use", "is not supported by this model", "isn't supported by this model"]) {
+    } else if says(&[
+        "model doesn't support",
+        "model does not support",
+        "doesn't support tool use",
+        "is not supported by this model",
+        "isn't supported by this model",
+    ]) {
         ErrorKind::Unsupported
     } else {
         ErrorKind::Validation
@@ -172,12 +191,20 @@ fn throttle_scope(message: &str) -> ThrottleScope {
 fn hint(kind: &ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Auth => "renew the credentials, check the clock and the region they are for",
-        ErrorKind::AccessDenied => "grant bedrock:InvokeModel and ask for access to the model in the Bedrock console",
-        ErrorKind::InvalidModelId => "see `bedrock-llm models`; newer models need an inference profile such as us.<model>",
+        ErrorKind::AccessDenied => {
+            "grant bedrock:InvokeModel and ask for access to the model in the Bedrock console"
+        }
+        ErrorKind::InvalidModelId => {
+            "see `bedrock-llm models`; newer models need an inference profile such as us.<model>"
+        }
         ErrorKind::ContextOverflow => "shorten the conversation or lower max_tokens",
         ErrorKind::Throttled(ThrottleScope::DailyTokens) => "wait for tomorrow or ask for a higher quota",
-        ErrorKind::Throttled(ThrottleScope::Tokens) => "max_tokens counts against the quota from the start: lower it",
-        ErrorKind::Throttled(ThrottleScope::Requests | ThrottleScope::Unspecified) => "send less, or spread it over regions",
+        ErrorKind::Throttled(ThrottleScope::Tokens) => {
+            "max_tokens counts against the quota from the start: lower it"
+        }
+        ErrorKind::Throttled(ThrottleScope::Requests | ThrottleScope::Unspecified) => {
+            "send less, or spread it over regions"
+        }
         _ => return None,
     })
 }
@@ -193,8 +220,14 @@ mod tests {
 
     #[test]
     fn any_spelling_of_a_code_is_the_same_kind() {
-        for code in ["ThrottlingException", "throttlingException", "THROTTLINGEXCEPTION", "Throttling", "TooManyRequestsException",
-            "com.amazon.coral.availability#ThrottlingException:http://internal.amazon.com/coral/"] {
+        for code in [
+            "ThrottlingException",
+            "throttlingException",
+            "THROTTLINGEXCEPTION",
+            "Throttling",
+            "TooManyRequestsException",
+            "com.amazon.coral.availability#ThrottlingException:http://internal.amazon.com/coral/",
+        ] {
             assert_eq!(kind(code, 0, ""), ErrorKind::Throttled(ThrottleScope::Unspecified), "{code}");
         }
         for (code, wanted) in [
@@ -231,13 +264,24 @@ mod tests {
         assert_eq!(validation("Input is too long for requested model."), ErrorKind::ContextOverflow);
         assert_eq!(validation("The provided model identifier is invalid."), ErrorKind::InvalidModelId);
         assert_eq!(validation("messages: text content blocks must be non-empty"), ErrorKind::Validation);
-        assert_eq!(kind("ThrottlingException", 429, "Too many tokens per day, please wait"), ErrorKind::Throttled(ThrottleScope::DailyTokens));
-        assert_eq!(kind("ThrottlingException", 429, "Too many requests, please wait"), ErrorKind::Throttled(ThrottleScope::Requests));
+        assert_eq!(
+            kind("ThrottlingException", 429, "Too many tokens per day, please wait"),
+            ErrorKind::Throttled(ThrottleScope::DailyTokens)
+        );
+        assert_eq!(
+            kind("ThrottlingException", 429, "Too many requests, please wait"),
+            ErrorKind::Throttled(ThrottleScope::Requests)
+        );
     }
 
     #[test]
     fn an_error_says_what_to_do() {
-        let said = ServiceError { code: Some("ExpiredTokenException:http://x/"), status: Some(403), message: "expired", ..Default::default() };
+        let said = ServiceError {
+            code: Some("ExpiredTokenException:http://x/"),
+            status: Some(403),
+            message: "expired",
+            ..Default::default()
+        };
         let error = Error::from(said);
         assert_eq!(error.code(), Some("ExpiredTokenException"));
         assert!(error.to_string().contains("renew the credentials"), "{error}");

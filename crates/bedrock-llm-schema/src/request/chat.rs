@@ -201,7 +201,8 @@ impl ChatRequest {
     /// Binds the answer to a JSON Schema, on models that have it natively.
     #[must_use]
     pub fn json_schema(mut self, name: impl Into<String>, schema: &Value) -> Self {
-        self.output_config.get_or_insert_default().text_format = Some(OutputFormat::json_schema(name, schema));
+        self.output_config.get_or_insert_default().text_format =
+            Some(OutputFormat::json_schema(name, schema));
         self
     }
 
@@ -225,7 +226,9 @@ impl ChatRequest {
             .system
             .iter()
             .flatten()
-            .filter_map(|block| if let SystemContentBlock::Text(text) = block { Some(text.as_str()) } else { None })
+            .filter_map(
+                |block| if let SystemContentBlock::Text(text) = block { Some(text.as_str()) } else { None },
+            )
             .collect();
         (!texts.is_empty()).then(|| texts.join("\n\n"))
     }
@@ -286,7 +289,10 @@ mod tests {
     fn an_empty_system_prompt_is_kept_apart_from_none() {
         for body in [r#"{"messages":[],"system":[],"inferenceConfig":{}}"#, r#"{"system":[{"text":"a"}]}"#] {
             let request: ChatRequest = serde_json::from_str(body).unwrap();
-            assert_eq!(serde_json::to_value(&request).unwrap()["system"], serde_json::from_str::<Value>(body).unwrap()["system"]);
+            assert_eq!(
+                serde_json::to_value(&request).unwrap()["system"],
+                serde_json::from_str::<Value>(body).unwrap()["system"]
+            );
         }
         assert_eq!(serde_json::to_string(&ChatRequest::new("m")).unwrap(), r#"{"modelId":"m"}"#);
     }

@@ -8,11 +8,13 @@ mod operation;
 
 pub use chat::{ChatRequest, ChatStreamRequest};
 pub use config::{
-    InferenceConfig, JsonSchemaDefinition, OutputConfig, OutputFormat, OutputFormatStructure, OutputFormatType,
-    PerformanceConfig, PerformanceLatency, PromptVariableValue, ServiceTier, ServiceTierType,
+    InferenceConfig, JsonSchemaDefinition, OutputConfig, OutputFormat, OutputFormatStructure,
+    OutputFormatType, PerformanceConfig, PerformanceLatency, PromptVariableValue, ServiceTier,
+    ServiceTierType,
 };
 pub use count_tokens::{
-    ConverseTokensRequest, CountTokensInput, CountTokensRequest, CountTokensResponse, InvokeModelTokensRequest,
+    ConverseTokensRequest, CountTokensInput, CountTokensRequest, CountTokensResponse,
+    InvokeModelTokensRequest,
 };
 pub use invoke::{InvokeRequest, InvokeResponse, InvokeStreamRequest};
 pub use operation::{Operation, Request};

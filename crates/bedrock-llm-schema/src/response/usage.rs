@@ -58,7 +58,8 @@ impl Usage {
     #[must_use]
     pub fn cache_write_with(&self, ttl: &CacheTtl) -> u64 {
         let details = self.cache_details.as_deref().unwrap_or_default();
-        let told: u64 = details.iter().filter(|detail| detail.ttl == *ttl).map(|detail| detail.input_tokens).sum();
+        let told: u64 =
+            details.iter().filter(|detail| detail.ttl == *ttl).map(|detail| detail.input_tokens).sum();
         let all_told: u64 = details.iter().map(|detail| detail.input_tokens).sum();
         match ttl {
             CacheTtl::FiveMinutes => told + self.cache_write().saturating_sub(all_told),

@@ -30,18 +30,36 @@ fn turns(request: &ChatRequest, report: &mut Report) {
         report.add("R-MESSAGES", "messages", "no messages; add the user's turn");
     }
     if request.messages.first().is_some_and(|first| first.role == Role::Assistant) {
-        report.add("R-FIRST-TURN", "messages[0].role", "the first turn is the model's; begin with the user's");
+        report.add(
+            "R-FIRST-TURN",
+            "messages[0].role",
+            "the first turn is the model's; begin with the user's",
+        );
     }
     for (turn, message) in request.messages.iter().enumerate() {
         if message.content.is_empty() {
-            report.add("R-CONTENT", format!("messages[{turn}].content"), "no content; add a block or drop the turn");
+            report.add(
+                "R-CONTENT",
+                format!("messages[{turn}].content"),
+                "no content; add a block or drop the turn",
+            );
         }
-        for (block, content) in message.content.iter().enumerate() {
-            if matches!(content, ContentBlock::Text(text) if text.trim().is_empty()) {
-                report.add("R-BLANK-TEXT", format!("messages[{turn}].content[{block}].text"), "blank text; drop the block");
+        // Blank text passes beside other content (recording 08327e4d4f6c: "\n" between document and cache point).
+        let alone = message.content.iter().all(is_blank);
+        for (block, content) in message.content.iter().enumerate().filter(|(_, content)| is_blank(content)) {
+            if alone || matches!(content, ContentBlock::Text(text) if text.is_empty()) {
+                report.add(
+                    "R-BLANK-TEXT",
+                    format!("messages[{turn}].content[{block}].text"),
+                    "blank text; drop the block",
+                );
             }
         }
     }
+}
+
+fn is_blank(content: &ContentBlock) -> bool {
+    matches!(content, ContentBlock::Text(text) if text.trim().is_empty())
 }
 
 /// Every tool call of a turn is answered in the next one, and every answer has its call in the turn before.
@@ -51,25 +69,38 @@ fn tool_pairs(messages: &[Message], report: &mut Report) {
         let mut answered = BTreeSet::new();
         for (block, content) in message.content.iter().enumerate() {
             let Some(result) = content.as_tool_result() else { continue };
-            let (id, path) = (result.tool_use_id.as_str(), format!("messages[{turn}].content[{block}].toolResult"));
+            let (id, path) =
+                (result.tool_use_id.as_str(), format!("messages[{turn}].content[{block}].toolResult"));
             if result.r#type.is_some() {
                 continue; // the service ran this tool itself: its call and result stand in one turn
             }
             if !answered.insert(id) {
                 report.add("R-TOOL-ID", path, format!("second result for tool call {id}; keep one"));
             } else if !open.remove(id) {
-                report.add("R-TOOL-PAIR", path, format!("no tool call {id} in the turn before; add it or drop the result"));
+                report.add(
+                    "R-TOOL-PAIR",
+                    path,
+                    format!("no tool call {id} in the turn before; add it or drop the result"),
+                );
             }
         }
         if let (Some(id), true) = (open.first(), turn > 0) {
             let path = format!("messages[{turn}].content");
-            report.add("R-TOOL-PAIR", path, format!("no result for tool call {id} of the turn before; add one, an error if need be"));
+            report.add(
+                "R-TOOL-PAIR",
+                path,
+                format!("no result for tool call {id} of the turn before; add one, an error if need be"),
+            );
         }
         open.clear();
         for (block, call) in calls(message) {
             if !open.insert(call.tool_use_id.as_str()) {
                 let path = format!("messages[{turn}].content[{block}].toolUse.toolUseId");
-                report.add("R-TOOL-ID", path, format!("second tool call {}; give each its own id", call.tool_use_id));
+                report.add(
+                    "R-TOOL-ID",
+                    path,
+                    format!("second tool call {}; give each its own id", call.tool_use_id),
+                );
             }
         }
     }
@@ -77,7 +108,11 @@ fn tool_pairs(messages: &[Message], report: &mut Report) {
 
 /// The tool calls that the caller answers.
 fn calls(message: &Message) -> impl Iterator<Item = (usize, &ToolUseBlock)> {
-    let blocks = message.content.iter().enumerate().filter_map(|(block, content)| Some((block, content.as_tool_use()?)));
+    let blocks = message
+        .content
+        .iter()
+        .enumerate()
+        .filter_map(|(block, content)| Some((block, content.as_tool_use()?)));
     blocks.filter(|(_, call)| call.r#type != Some(ToolUseType::ServerToolUse))
 }
 
@@ -96,15 +131,27 @@ fn settings(request: &ChatRequest, streaming: bool, report: &mut Report) {
         }
         for (name, value) in [("temperature", config.temperature), ("topP", config.top_p)] {
             if let Some(value) = value.filter(|value| !(0.0..=1.0).contains(value)) {
-                report.add("R-RANGE", format!("inferenceConfig.{name}"), format!("{value} is outside 0 to 1"));
+                report.add(
+                    "R-RANGE",
+                    format!("inferenceConfig.{name}"),
+                    format!("{value} is outside 0 to 1"),
+                );
             }
         }
         let stops = config.stop_sequences.as_deref().unwrap_or_default();
         if stops.len() > 2500 {
-            report.add("R-RANGE", "inferenceConfig.stopSequences", format!("{} are more than 2,500", stops.len()));
+            report.add(
+                "R-RANGE",
+                "inferenceConfig.stopSequences",
+                format!("{} are more than 2,500", stops.len()),
+            );
         }
         if let Some(place) = stops.iter().position(String::is_empty) {
-            report.add("R-BLANK-TEXT", format!("inferenceConfig.stopSequences[{place}]"), "an empty stop sequence; drop it");
+            report.add(
+                "R-BLANK-TEXT",
+                format!("inferenceConfig.stopSequences[{place}]"),
+                "an empty stop sequence; drop it",
+            );
         }
     }
     if let Some(config) = &request.tool_config {
@@ -114,11 +161,17 @@ fn settings(request: &ChatRequest, streaming: bool, report: &mut Report) {
         let mut names = BTreeSet::new();
         for spec in config.specs() {
             if !names.insert(spec.name.as_str()) {
-                report.add("R-TOOL-NAME", "toolConfig.tools", format!("two tools are named {}; rename one", spec.name));
+                report.add(
+                    "R-TOOL-NAME",
+                    "toolConfig.tools",
+                    format!("two tools are named {}; rename one", spec.name),
+                );
             }
         }
     }
-    if let Some(paths) = request.additional_model_response_field_paths.as_ref().filter(|paths| paths.len() > 10) {
+    if let Some(paths) =
+        request.additional_model_response_field_paths.as_ref().filter(|paths| paths.len() > 10)
+    {
         let count = paths.len();
         report.add("R-RANGE", "additionalModelResponseFieldPaths", format!("{count} are more than 10"));
     }
@@ -152,7 +205,8 @@ mod tests {
     fn a_plain_request_keeps_all_rules() {
         let tool = ToolSpec::new("t", "d", json!({"type": "object"}));
         let request = ask().tool(tool).message(Message::assistant(call("a")).with(call("b")));
-        let request = request.message(Message::user(ToolResultBlock::text("b", "1")).with(ToolResultBlock::text("a", "2")));
+        let request = request
+            .message(Message::user(ToolResultBlock::text("b", "1")).with(ToolResultBlock::text("a", "2")));
         assert_eq!(rules(&request), []);
     }
 
@@ -162,11 +216,24 @@ mod tests {
         let cases = [
             (ChatRequest::new("m"), at("R-MESSAGES", "messages")),
             (ChatRequest::new("m").message(Message::assistant("x")), at("R-FIRST-TURN", "messages[0].role")),
-            (ask().message(Message::new(Role::Assistant, Vec::<ContentBlock>::new())), at("R-CONTENT", "messages[1].content")),
+            (
+                ask().message(Message::new(Role::Assistant, Vec::<ContentBlock>::new())),
+                at("R-CONTENT", "messages[1].content"),
+            ),
             (ask().message(" \n"), at("R-BLANK-TEXT", "messages[1].content[0].text")),
+            (
+                ask().message(Message::user("a").with("\n").with("")),
+                at("R-BLANK-TEXT", "messages[1].content[2].text"),
+            ),
             (ask().system(""), at("R-BLANK-TEXT", "system[0].text")),
-            (ask().message(ToolResultBlock::text("x", "1")), at("R-TOOL-PAIR", "messages[1].content[0].toolResult")),
-            (ask().message(Message::assistant(call("a"))).message("and?"), at("R-TOOL-PAIR", "messages[2].content")),
+            (
+                ask().message(ToolResultBlock::text("x", "1")),
+                at("R-TOOL-PAIR", "messages[1].content[0].toolResult"),
+            ),
+            (
+                ask().message(Message::assistant(call("a"))).message("and?"),
+                at("R-TOOL-PAIR", "messages[2].content"),
+            ),
             (
                 ask().message(Message::assistant(call("a")).with(call("a"))),
                 at("R-TOOL-ID", "messages[1].content[1].toolUse.toolUseId"),
@@ -181,7 +248,8 @@ mod tests {
             assert_eq!(rules(&request), [wanted]);
         }
         let mut results = ask().message(Message::assistant(call("a")));
-        results = results.message(Message::user(ToolResultBlock::text("a", "1")).with(ToolResultBlock::text("a", "2")));
+        results = results
+            .message(Message::user(ToolResultBlock::text("a", "1")).with(ToolResultBlock::text("a", "2")));
         assert_eq!(rules(&results), [at("R-TOOL-ID", "messages[2].content[1].toolResult")]);
     }
 
@@ -198,7 +266,10 @@ mod tests {
     fn the_error_names_every_place() {
         let error = crate::Error::from(ChatRequest::new("m").max_tokens(0).validate().unwrap_err());
         let text = error.to_string();
-        assert!(text.contains("messages: ") && text.contains("inferenceConfig.maxTokens: 0 is below 1 [R-RANGE]"), "{text}");
+        assert!(
+            text.contains("messages: ") && text.contains("inferenceConfig.maxTokens: 0 is below 1 [R-RANGE]"),
+            "{text}"
+        );
         assert!(!error.is_retryable());
     }
 }

@@ -84,8 +84,12 @@ impl Accumulator {
     pub fn push(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::MessageStart(start) => self.role = Some(start.role.clone()),
-            StreamEvent::ContentBlockStart(start) => self.block(start.content_block_index).start(&start.start),
-            StreamEvent::ContentBlockDelta(delta) => self.block(delta.content_block_index).delta(&delta.delta),
+            StreamEvent::ContentBlockStart(start) => {
+                self.block(start.content_block_index).start(&start.start)
+            }
+            StreamEvent::ContentBlockDelta(delta) => {
+                self.block(delta.content_block_index).delta(&delta.delta)
+            }
             StreamEvent::ContentBlockStop(stop) => self.block(stop.content_block_index).stopped = true,
             StreamEvent::MessageStop(stop) => {
                 self.stop_reason = Some(stop.stop_reason.clone());
@@ -192,7 +196,9 @@ impl Block {
         match delta {
             ContentBlockDelta::Text(text) => self.text.get_or_insert_default().push_str(text),
             ContentBlockDelta::ToolUse(delta) => self.tool_input.push_str(&delta.input),
-            ContentBlockDelta::ToolResult(deltas) => deltas.iter().for_each(|delta| self.tool_result_delta(delta)),
+            ContentBlockDelta::ToolResult(deltas) => {
+                deltas.iter().for_each(|delta| self.tool_result_delta(delta))
+            }
             ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)) => {
                 self.reasoning.get_or_insert_default().push_str(text);
             }
@@ -204,7 +210,8 @@ impl Block {
             }
             ContentBlockDelta::Citation(citation) => self.citations.push((**citation).clone()),
             ContentBlockDelta::Image(delta) => self.image_delta(delta),
-            ContentBlockDelta::ReasoningContent(ReasoningDelta::Unknown(delta)) | ContentBlockDelta::Unknown(delta) => {
+            ContentBlockDelta::ReasoningContent(ReasoningDelta::Unknown(delta))
+            | ContentBlockDelta::Unknown(delta) => {
                 self.unknown.push(delta.clone());
             }
         }
@@ -236,7 +243,11 @@ impl Block {
     ///
     /// Arguments of `""` are `{}`, as models send it that have none to give, unless the answer was cut in this
     /// very block.
-    fn tool_use(&self, stop_reason: Option<&StopReason>, is_last: bool) -> Option<Result<ToolUseBlock, IncompleteToolUse>> {
+    fn tool_use(
+        &self,
+        stop_reason: Option<&StopReason>,
+        is_last: bool,
+    ) -> Option<Result<ToolUseBlock, IncompleteToolUse>> {
         let start = self.tool_use.as_ref()?;
         let cut = |cause| {
             let (tool_use_id, name) = (start.tool_use_id.clone(), start.name.clone());
@@ -245,8 +256,8 @@ impl Block {
         if !self.stopped && stop_reason.is_none() {
             return cut(IncompleteCause::StreamOpen);
         }
-        let out_of_tokens =
-            is_last && matches!(stop_reason, Some(StopReason::MaxTokens | StopReason::ModelContextWindowExceeded));
+        let out_of_tokens = is_last
+            && matches!(stop_reason, Some(StopReason::MaxTokens | StopReason::ModelContextWindowExceeded));
         let input = match (self.tool_input.trim(), out_of_tokens) {
             ("", true) => return cut(IncompleteCause::MaxTokens),
             ("", false) => Ok(Value::Object(Extra::new())),
@@ -269,11 +280,17 @@ impl Block {
     fn content(&self) -> Vec<ContentBlock> {
         let mut content = Vec::with_capacity(1);
         if let Some(text) = &self.reasoning {
-            let block = ReasoningTextBlock { text: text.clone(), signature: self.signature.clone(), extra: Extra::new() };
+            let block = ReasoningTextBlock {
+                text: text.clone(),
+                signature: self.signature.clone(),
+                extra: Extra::new(),
+            };
             content.push(ReasoningContentBlock::ReasoningText(block).into());
         } else if let Some(signature) = &self.signature {
             // some models sign reasoning that they do not show; the signature must go back all the same
-            content.push(ReasoningContentBlock::ReasoningText(ReasoningTextBlock::new("").signed(signature)).into());
+            content.push(
+                ReasoningContentBlock::ReasoningText(ReasoningTextBlock::new("").signed(signature)).into(),
+            );
         }
         if let Some(bytes) = &self.redacted {
             content.push(ReasoningContentBlock::RedactedContent(Blob(bytes.clone().freeze())).into());

@@ -183,19 +183,28 @@ impl StreamEvent {
     /// The beginning of a block.
     #[must_use]
     pub fn start(index: u32, start: ContentBlockStart) -> Self {
-        Self::ContentBlockStart(ContentBlockStartEvent { start, content_block_index: index, extra: Extra::new() })
+        Self::ContentBlockStart(ContentBlockStartEvent {
+            start,
+            content_block_index: index,
+            extra: Extra::new(),
+        })
     }
 
     /// The beginning of a tool call.
     pub fn tool_use_start(index: u32, tool_use_id: impl Into<String>, name: impl Into<String>) -> Self {
-        let start = ToolUseStart { tool_use_id: tool_use_id.into(), name: name.into(), ..ToolUseStart::default() };
+        let start =
+            ToolUseStart { tool_use_id: tool_use_id.into(), name: name.into(), ..ToolUseStart::default() };
         Self::start(index, ContentBlockStart::ToolUse(start))
     }
 
     /// A piece of a block.
     #[must_use]
     pub fn delta(index: u32, delta: ContentBlockDelta) -> Self {
-        Self::ContentBlockDelta(ContentBlockDeltaEvent { delta, content_block_index: index, extra: Extra::new() })
+        Self::ContentBlockDelta(ContentBlockDeltaEvent {
+            delta,
+            content_block_index: index,
+            extra: Extra::new(),
+        })
     }
 
     /// A piece of text.
@@ -205,7 +214,10 @@ impl StreamEvent {
 
     /// A piece of a tool call's arguments.
     pub fn tool_input(index: u32, input: impl Into<String>) -> Self {
-        Self::delta(index, ContentBlockDelta::ToolUse(ToolUseDelta { input: input.into(), extra: Extra::new() }))
+        Self::delta(
+            index,
+            ContentBlockDelta::ToolUse(ToolUseDelta { input: input.into(), extra: Extra::new() }),
+        )
     }
 
     /// A piece of reasoning.
@@ -244,19 +256,30 @@ impl StreamEvent {
     /// When the payload is not the JSON of an event of that type. An event of a type this version does not
     /// know is kept whole in [`StreamEvent::Unknown`].
     pub fn from_frame(event_type: &str, payload: &[u8]) -> serde_json::Result<Self> {
-        fn members<T: serde::de::DeserializeOwned>(payload: &[u8], extra: fn(&mut T) -> &mut Extra) -> serde_json::Result<T> {
+        fn members<T: serde::de::DeserializeOwned>(
+            payload: &[u8],
+            extra: fn(&mut T) -> &mut Extra,
+        ) -> serde_json::Result<T> {
             let mut event: T = serde_json::from_slice(payload)?;
             extra(&mut event).remove("p");
             Ok(event)
         }
         Ok(match event_type {
             "messageStart" => Self::MessageStart(members(payload, |e: &mut MessageStartEvent| &mut e.extra)?),
-            "contentBlockStart" => Self::ContentBlockStart(members(payload, |e: &mut ContentBlockStartEvent| &mut e.extra)?),
-            "contentBlockDelta" => Self::ContentBlockDelta(members(payload, |e: &mut ContentBlockDeltaEvent| &mut e.extra)?),
-            "contentBlockStop" => Self::ContentBlockStop(members(payload, |e: &mut ContentBlockStopEvent| &mut e.extra)?),
+            "contentBlockStart" => {
+                Self::ContentBlockStart(members(payload, |e: &mut ContentBlockStartEvent| &mut e.extra)?)
+            }
+            "contentBlockDelta" => {
+                Self::ContentBlockDelta(members(payload, |e: &mut ContentBlockDeltaEvent| &mut e.extra)?)
+            }
+            "contentBlockStop" => {
+                Self::ContentBlockStop(members(payload, |e: &mut ContentBlockStopEvent| &mut e.extra)?)
+            }
             "messageStop" => Self::MessageStop(members(payload, |e: &mut MessageStopEvent| &mut e.extra)?),
             "metadata" => Self::Metadata(Box::new(members(payload, |e: &mut MetadataEvent| &mut e.extra)?)),
-            unknown => Self::Unknown(Extra::from_iter([(unknown.to_owned(), serde_json::from_slice(payload)?)])),
+            unknown => {
+                Self::Unknown(Extra::from_iter([(unknown.to_owned(), serde_json::from_slice(payload)?)]))
+            }
         })
     }
 
@@ -281,7 +304,9 @@ impl StreamEvent {
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::ContentBlockDelta(ContentBlockDeltaEvent { delta: ContentBlockDelta::Text(text), .. }) => Some(text),
+            Self::ContentBlockDelta(ContentBlockDeltaEvent {
+                delta: ContentBlockDelta::Text(text), ..
+            }) => Some(text),
             _ => None,
         }
     }
@@ -293,7 +318,11 @@ mod tests {
 
     #[test]
     fn frames_round_trip_without_padding() {
-        let event = StreamEvent::from_frame("contentBlockDelta", br#"{"contentBlockIndex":1,"delta":{"text":"a"},"p":"abc"}"#).unwrap();
+        let event = StreamEvent::from_frame(
+            "contentBlockDelta",
+            br#"{"contentBlockIndex":1,"delta":{"text":"a"},"p":"abc"}"#,
+        )
+        .unwrap();
         assert_eq!(event, StreamEvent::text(1, "a"));
         let (kind, payload) = event.to_frame().unwrap();
         assert_eq!(StreamEvent::from_frame(kind, &payload).unwrap(), event);

@@ -169,7 +169,10 @@ pub struct InvokeStream {
 
 impl InvokeStream {
     /// A stream over chunks as a transport gives them.
-    pub fn new(chunks: impl Stream<Item = Result<Bytes, Error>> + Send + 'static, request_id: Option<String>) -> Self {
+    pub fn new(
+        chunks: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+        request_id: Option<String>,
+    ) -> Self {
         Self { chunks: Box::pin(chunks), request_id }
     }
 

@@ -1,0 +1,152 @@
+//! Every recorded Converse, CountTokens and ApplyGuardrail exchange against the types.
+//!
+//! The recordings are other projects' data and lie outside the repository; without them these tests say that
+//! they were skipped.
+
+use std::path::PathBuf;
+
+use bedrock_llm_schema::{
+    Accumulator, ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStreamRequest,
+    CountTokensRequest, CountTokensResponse, ErrorKind, ServiceError, StreamEvent,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+fn recordings(operation: &str) -> Vec<(String, Value)> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings");
+    let root =
+        std::env::var_os("BEDROCK_LLM_RECORDINGS").map_or_else(|| PathBuf::from(default), PathBuf::from);
+    let Ok(folder) = std::fs::read_dir(root.join(operation)) else {
+        println!("skipped: no recordings at {}", root.join(operation).display());
+        return Vec::new();
+    };
+    let files =
+        folder.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+    files
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path.display().to_string(), serde_json::from_str(&text).unwrap())
+        })
+        .collect()
+}
+
+/// Equal as JSON, numbers by value, a null member being an absent one.
+fn same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let member =
+                |object: &serde_json::Map<String, Value>, key| object.get(key).cloned().unwrap_or_default();
+            left.keys().chain(right.keys()).all(|key| same(&member(left, key), &member(right, key)))
+        }
+        _ => left == right,
+    }
+}
+
+fn round_trip<T: Serialize + DeserializeOwned>(file: &str, body: &Value) -> T {
+    let parsed: T = serde_json::from_value(body.clone()).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let written = serde_json::to_value(&parsed).unwrap();
+    assert!(same(&written, body), "{file}: {written}\nis not\n{body}");
+    parsed
+}
+
+#[test]
+fn converse_bodies_round_trip_and_keep_the_rules() {
+    for (file, recording) in recordings("converse").iter().chain(&recordings("converse-stream")) {
+        let request: ChatRequest = round_trip(file, &recording["request"]["body"]);
+        if recording["response"]["status"] == 200 {
+            request
+                .streaming()
+                .validate()
+                .unwrap_or_else(|error| panic!("{file} was accepted by Bedrock: {error}"));
+        }
+    }
+}
+
+#[test]
+fn converse_responses_round_trip() {
+    for (file, recording) in recordings("converse") {
+        if recording["response"]["status"] == 200 {
+            let response: ChatResponse = round_trip(&file, &recording["response"]["body"]);
+            let usage = &response.usage;
+            assert_eq!(usage.total(), usage.total_tokens, "{file}: the buckets are not disjoint");
+        }
+    }
+}
+
+#[test]
+fn converse_streams_accumulate() {
+    for (file, recording) in recordings("converse-stream") {
+        let Some(events) = recording["response"]["events"].as_array().filter(|events| !events.is_empty())
+        else {
+            continue;
+        };
+        let (mut answer, mut text) = (Accumulator::new(), String::new());
+        for event in events {
+            let payload = event["payload"].to_string();
+            let event = StreamEvent::from_frame(event["type"].as_str().unwrap(), payload.as_bytes()).unwrap();
+            assert!(!matches!(event, StreamEvent::Unknown(_)), "{file}: {event:?}");
+            let (kind, written) = event.to_frame().unwrap();
+            assert_eq!(StreamEvent::from_frame(kind, &written).unwrap(), event, "{file}");
+            text.push_str(event.as_text().unwrap_or_default());
+            answer.push(&event);
+        }
+        assert_eq!(answer.ending(), bedrock_llm_schema::stream::Ending::Complete, "{file}");
+        let response = answer.response();
+        assert_eq!(response.text(), text, "{file}");
+        assert_eq!(response.incomplete_tool_uses, [], "{file}");
+        let next = ChatStreamRequest(ChatRequest::new("m").message("q").message(response.message));
+        next.validate().unwrap_or_else(|error| {
+            assert!(error.0.iter().all(|v| v.rule == "R-BLANK-TEXT"), "{file}: {error}")
+        });
+    }
+}
+
+#[test]
+fn counts_and_guardrails_round_trip() {
+    for (file, recording) in recordings("count-tokens") {
+        round_trip::<CountTokensRequest>(&file, &recording["request"]["body"]);
+        if recording["response"]["status"] == 200 {
+            let response: CountTokensResponse = round_trip(&file, &recording["response"]["body"]);
+            assert!(response.input_tokens > 0);
+        }
+    }
+    for (file, recording) in recordings("apply-guardrail") {
+        round_trip::<ApplyGuardrailRequest>(&file, &recording["request"]["body"]);
+        round_trip::<ApplyGuardrailResponse>(&file, &recording["response"]["body"]);
+    }
+}
+
+#[test]
+fn every_recorded_error_has_a_kind() {
+    for operation in
+        ["converse", "converse-stream", "invoke-model", "invoke-model-with-response-stream", "count-tokens"]
+    {
+        for (file, recording) in recordings(operation) {
+            let response = &recording["response"];
+            let status = u16::try_from(response["status"].as_u64().unwrap()).unwrap();
+            if status == 200 {
+                continue;
+            }
+            let code = response["headers"]["x-amzn-errortype"].as_str();
+            let message = response["body"]["message"].as_str().unwrap();
+            let kind = ServiceError { code, status: Some(status), message, ..ServiceError::default() }.kind();
+            let wanted = match (status, message) {
+                (404, _) => ErrorKind::NotFound,
+                (403, _) if code.is_some_and(|code| code.starts_with("ExpiredToken")) => ErrorKind::Auth,
+                (403, _) => ErrorKind::AccessDenied,
+                (_, message) if message.contains("on-demand throughput") => {
+                    ErrorKind::InferenceProfileRequired
+                }
+                (_, "The provided model identifier is invalid.") => ErrorKind::InvalidModelId,
+                (_, message) if message.contains("model doesn't support") => ErrorKind::Unsupported,
+                _ => ErrorKind::Validation,
+            };
+            assert_eq!(kind, wanted, "{file}: {message}");
+        }
+    }
+}
