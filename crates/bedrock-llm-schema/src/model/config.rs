@@ -48,6 +48,7 @@ const TEXT_KEYS: &[&str] = &["model", "system", "timeout"];
 /// config.validate()?;
 /// assert_eq!(config.max_tokens, Some(800));
 /// assert_eq!(config.timeout, Some(Duration::from_secs(90)));
+/// assert!(config.request().message("Hi").validate().is_ok());
 ///
 /// let error = ModelConfig::from_toml_str("max_token = 500").unwrap_err();
 /// assert_eq!(error.to_string(), "unknown key `max_token`; did you mean `max_tokens`?");
@@ -192,6 +193,24 @@ impl ModelConfig {
             self.stop_sequences = over.stop_sequences;
         }
         self
+    }
+
+    /// A request to this model with these parameters, without messages yet. `streaming` and `timeout` are the
+    /// caller's to follow.
+    #[must_use]
+    pub fn request(&self) -> crate::ChatRequest {
+        let mut request = crate::ChatRequest::new(self.model.clone());
+        request.system = self.system.as_deref().map(|text| vec![text.into()]);
+        request.additional_model_request_fields.clone_from(&self.additional_model_request_fields);
+        let sampling = crate::InferenceConfig {
+            max_tokens: self.max_tokens,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            stop_sequences: (!self.stop_sequences.is_empty()).then(|| self.stop_sequences.clone()),
+            ..crate::InferenceConfig::default()
+        };
+        request.inference_config = (sampling != crate::InferenceConfig::default()).then_some(sampling);
+        request
     }
 
     /// Checks that a model is set and every number is in its range: for when all layers are in place, or for a
