@@ -1,9 +1,9 @@
 //! How Converse JSON maps to Rust: three shapes, one macro each.
 //!
-//! - [`wire_struct!`]: an object. Members that are `None` are absent; members the type does not know are kept
+//! - `wire_struct!`: an object. Members that are `None` are absent; members the type does not know are kept
 //!   in `extra` and written back, so that nothing a newer service or client says is lost.
-//! - [`wire_enum!`]: a string with known values. Any other value is kept in `Unknown`.
-//! - [`wire_union!`]: an object with exactly one member that names the variant (a Smithy union). Any other
+//! - `wire_enum!`: a string with known values. Any other value is kept in `Unknown`.
+//! - `wire_union!`: an object with exactly one member that names the variant (a Smithy union). Any other
 //!   object is kept whole in `Unknown`.
 
 /// Members of a JSON object that its type does not know, in the order they came.

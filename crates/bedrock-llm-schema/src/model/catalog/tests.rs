@@ -1,3 +1,5 @@
+//! Tests of the catalog.
+
 use super::super::{Family, Mode, ModelIdKind};
 use super::*;
 

@@ -1,3 +1,5 @@
+//! Tests of model configurations.
+
 use serde_json::json;
 
 use super::*;

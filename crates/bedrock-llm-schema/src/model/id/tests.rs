@@ -1,3 +1,5 @@
+//! Tests of model ids.
+
 use proptest::prelude::*;
 
 use super::ModelIdKind::*;

@@ -1,0 +1,183 @@
+//! One exchange: the local endpoint that replays it, the client that sends it, the checks.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use bedrock_llm_client::Client;
+use bedrock_llm_local::{LocalBedrock, ReceivedRequest, Recording};
+use bedrock_llm_schema::{Error, ErrorKind, ModelId};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::diff::diff;
+use crate::{chat, guard, native};
+
+/// One recorded exchange.
+pub struct Case {
+    pub recording: Recording,
+}
+
+/// How an exchange did.
+pub enum Verdict {
+    Passed,
+    Failed(Vec<String>),
+    /// Embeddings and reranking come with their own issue.
+    Later,
+}
+
+/// The reasons why a check failed, none when it passed.
+pub type Reasons = Vec<String>;
+
+impl Case {
+    pub fn load(file: &Path) -> anyhow::Result<Self> {
+        let recording = Recording::load(file).with_context(|| format!("not a recording: {}", file.display()))?;
+        Ok(Self { recording })
+    }
+
+    pub fn model(&self) -> ModelId {
+        ModelId::from(self.recording.model_id.as_deref().unwrap_or_default())
+    }
+
+    /// The family, for the table.
+    pub fn family(&self) -> String {
+        if self.recording.model_id.is_none() { "-".to_owned() } else { self.model().family().to_string() }
+    }
+
+    pub async fn check(&self) -> Verdict {
+        let reasons = match self.recording.operation.as_str() {
+            "Converse" => chat::converse(self).await,
+            "ConverseStream" => chat::converse_stream(self).await,
+            "CountTokens" => guard::count_tokens(self).await,
+            "ApplyGuardrail" => guard::apply_guardrail(self).await,
+            "InvokeModel" if self.is_vector_call() => return Verdict::Later,
+            "InvokeModel" => native::invoke(self).await,
+            "InvokeModelWithResponseStream" => native::invoke_stream(self).await,
+            other => Ok(vec![format!("$.operation: {other:?} is no operation this command takes")]),
+        };
+        match reasons {
+            Ok(reasons) if reasons.is_empty() => Verdict::Passed,
+            Ok(reasons) => Verdict::Failed(reasons),
+            Err(error) => Verdict::Failed(vec![format!("{error:#}")]),
+        }
+    }
+
+    /// Whether this is an embedding or rerank exchange, by what is asked.
+    fn is_vector_call(&self) -> bool {
+        let body = &self.recording.request.body;
+        let id = self.recording.model_id.as_deref().unwrap_or_default();
+        id.contains("embed")
+            || id.contains("rerank")
+            || self.recording.response.body.as_ref().is_some_and(|body| body.get("embedding").is_some())
+            || (body.get("query").is_some() && body.get("documents").is_some())
+    }
+
+    pub fn request_body(&self) -> &Value {
+        &self.recording.request.body
+    }
+
+    pub fn response_body(&self) -> Value {
+        self.recording.response.body.clone().unwrap_or_default()
+    }
+
+    pub fn succeeded(&self) -> bool {
+        self.recording.response.status == 200
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.recording.response.headers.get(name).map(String::as_str)
+    }
+
+    /// A local endpoint that replays this exchange, and a client for it.
+    pub async fn stage(&self) -> anyhow::Result<(LocalBedrock, Client)> {
+        let local = LocalBedrock::builder().replay(self.recording.clone()).start().await?;
+        let client = Client::builder()
+            .region("us-east-1")
+            .endpoint_url(local.endpoint())
+            .credentials("AKIALOCAL", "local", None)
+            .validate(false) // what Bedrock refused must reach the wire
+            .build()
+            .await?;
+        Ok((local, client))
+    }
+
+    /// Whether what the client put on the wire is what was recorded.
+    pub fn check_wire(&self, local: &LocalBedrock, reasons: &mut Reasons) {
+        let received = local.received();
+        let [request] = received.as_slice() else {
+            return reasons.push(format!("{} requests reached the endpoint instead of 1", received.len()));
+        };
+        let decoded = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
+        let (expected, actual) = (decoded(&self.recording.request.path), decoded(&request.path));
+        if expected != actual {
+            reasons.push(format!("$.request.path: expected {expected}, got {actual}"));
+        }
+        self.check_body(request, reasons);
+        for (name, value) in &self.recording.request.headers {
+            let ours = request.headers.get(name.as_str()).map(String::as_str);
+            if name.starts_with("x-amzn-bedrock-") && ours != Some(value.as_str()) {
+                reasons.push(format!("$.request.headers.{name}: expected {value:?}, got {ours:?}"));
+            }
+        }
+    }
+
+    fn check_body(&self, request: &ReceivedRequest, reasons: &mut Reasons) {
+        let body = serde_json::from_slice(&request.body).unwrap_or_default();
+        reasons.extend(diff(self.request_body(), &body).map(|place| format!("on the wire, $.request.body: {place}")));
+    }
+
+    /// Whether the id the service gave the call came through.
+    pub fn check_request_id(&self, actual: Option<&str>, reasons: &mut Reasons) {
+        if let Some(expected) = self.header("x-amzn-requestid").filter(|expected| Some(*expected) != actual) {
+            reasons.push(format!("request id: expected {expected:?}, got {actual:?}"));
+        }
+    }
+
+    /// Whether an error is the one that was recorded: kind, status, message, code, request id.
+    pub fn check_error(&self, error: &Error, reasons: &mut Reasons) {
+        let response = &self.recording.response;
+        let body = self.response_body();
+        let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or_default();
+        if error.status() != Some(response.status) {
+            reasons.push(format!("status: expected {}, got {:?}: {error:?}", response.status, error.status()));
+        }
+        if error.message() != message {
+            reasons.push(format!("message: expected {message:?}, got {:?}", error.message()));
+        }
+        let name = self.header("x-amzn-errortype").and_then(|code| code.split(':').next());
+        if name.is_some() && error.code() != name {
+            reasons.push(format!("code: expected {name:?}, got {:?}", error.code()));
+        }
+        let kind = expected_kind(response.status, name, message);
+        if *error.kind() != kind {
+            reasons.push(format!("kind: expected {kind:?}, got {:?}", error.kind()));
+        }
+        self.check_request_id(error.request_id(), reasons);
+    }
+}
+
+/// The kind a recorded error is, by its status, name and sentence.
+fn expected_kind(status: u16, name: Option<&str>, message: &str) -> ErrorKind {
+    match (status, name, message) {
+        (_, Some("ThrottlingException"), _) | (429, None, _) => {
+            return ErrorKind::Throttled(match message {
+                m if m.contains("per day") => bedrock_llm_schema::ThrottleScope::DailyTokens,
+                m if m.contains("tokens") => bedrock_llm_schema::ThrottleScope::Tokens,
+                m if m.contains("requests") => bedrock_llm_schema::ThrottleScope::Requests,
+                _ => bedrock_llm_schema::ThrottleScope::Unspecified,
+            });
+        }
+        (403, Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"), _) => ErrorKind::Auth,
+        (403, ..) => ErrorKind::AccessDenied,
+        (404, ..) => ErrorKind::NotFound,
+        (_, _, m) if m.contains("on-demand throughput") => ErrorKind::InferenceProfileRequired,
+        (_, _, m) if m.contains("model identifier is invalid") => ErrorKind::InvalidModelId,
+        (_, _, m) if m.contains("too long") => ErrorKind::ContextOverflow,
+        (_, _, m) if m.contains("model doesn't support") || m.contains("model does not support") => ErrorKind::Unsupported,
+        (400, ..) => ErrorKind::Validation,
+        (408, ..) => ErrorKind::ModelTimeout,
+        (424, ..) => ErrorKind::ModelError,
+        (503, ..) => ErrorKind::Unavailable,
+        (500, ..) => ErrorKind::Internal,
+        _ => ErrorKind::Unexpected,
+    }
+}

@@ -1,0 +1,73 @@
+//! Converse and ConverseStream.
+
+use anyhow::Result;
+use bedrock_llm_schema::{Accumulator, ChatRequest};
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::case::{Case, Reasons};
+use crate::diff::diff;
+use crate::expected;
+
+pub async fn converse(case: &Case) -> Result<Reasons> {
+    let mut reasons = Vec::new();
+    let request = request(case, &mut reasons)?;
+    let (local, client) = case.stage().await?;
+    match client.chat(request).await {
+        Ok(response) if case.succeeded() => {
+            let expected = expected::converse(&case.response_body());
+            reasons.extend(expected.diff(&Answer::of(&response)).map(|place| format!("response {place}")));
+            case.check_request_id(response.request_id.as_deref(), &mut reasons);
+            let written = serde_json::to_value(&response)?;
+            reasons.extend(diff(&case.response_body(), &written).map(|place| format!("response written again: {place}")));
+        }
+        Ok(_) => reasons.push(format!("expected status {}, got an answer", case.recording.response.status)),
+        Err(error) if case.succeeded() => reasons.push(format!("expected an answer, got {error:?}")),
+        Err(error) => case.check_error(&error, &mut reasons),
+    }
+    case.check_wire(&local, &mut reasons);
+    Ok(reasons)
+}
+
+pub async fn converse_stream(case: &Case) -> Result<Reasons> {
+    let mut reasons = Vec::new();
+    let request = request(case, &mut reasons)?;
+    let (local, client) = case.stage().await?;
+    match client.chat_stream(request).await {
+        Ok(mut stream) if case.succeeded() => {
+            let events = events(case);
+            let (mut answer, mut count) = (Accumulator::new(), 0);
+            while let Some(event) = stream.next().await {
+                answer.push(&event?);
+                count += 1;
+            }
+            if count != events.len() {
+                reasons.push(format!("expected {} events, got {count}", events.len()));
+            }
+            let expected = expected::converse_stream(events.iter().map(|(kind, payload)| (kind.as_str(), payload)));
+            reasons.extend(expected.diff(&Answer::of(&answer.response())).map(|place| format!("stream {place}")));
+            reasons.extend(expected.diff(&Answer::of(&stream.response())).map(|place| format!("stream's own answer {place}")));
+            case.check_request_id(stream.request_id(), &mut reasons);
+        }
+        Ok(_) => reasons.push(format!("expected status {}, got a stream", case.recording.response.status)),
+        Err(error) if case.succeeded() => reasons.push(format!("expected a stream, got {error:?}")),
+        Err(error) => case.check_error(&error, &mut reasons),
+    }
+    case.check_wire(&local, &mut reasons);
+    Ok(reasons)
+}
+
+/// The recorded body as our type; it must come out of it as it went in.
+fn request(case: &Case, reasons: &mut Reasons) -> Result<ChatRequest> {
+    let mut request: ChatRequest = serde_json::from_value(case.request_body().clone())?;
+    let written = serde_json::to_value(&request)?;
+    reasons.extend(diff(case.request_body(), &written).map(|place| format!("request written again: {place}")));
+    request.model = case.model();
+    Ok(request)
+}
+
+/// The recorded frames, `(type, members)`.
+fn events(case: &Case) -> Vec<(String, Value)> {
+    let events = case.recording.response.events.as_deref().unwrap_or_default();
+    events.iter().map(|event| (event["type"].as_str().unwrap_or_default().to_owned(), event["payload"].clone())).collect()
+}

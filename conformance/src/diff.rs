@@ -1,0 +1,50 @@
+//! Compares JSON and says where it differs.
+
+use serde_json::Value;
+
+/// The first place where two JSON values differ, numbers compared by value. A `null` member is an absent one.
+pub fn diff(expected: &Value, actual: &Value) -> Option<String> {
+    at("$", expected, actual)
+}
+
+fn at(path: &str, expected: &Value, actual: &Value) -> Option<String> {
+    match (expected, actual) {
+        (Value::Number(left), Value::Number(right)) if left.as_f64() == right.as_f64() => None,
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            let mut items = left.iter().zip(right).enumerate();
+            items.find_map(|(index, (left, right))| at(&format!("{path}[{index}]"), left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let member = |object: &serde_json::Map<String, Value>, key: &str| object.get(key).cloned().unwrap_or_default();
+            let mut keys = left.keys().chain(right.keys().filter(|key| !left.contains_key(*key)));
+            keys.find_map(|key| at(&format!("{path}.{key}"), &member(left, key), &member(right, key)))
+        }
+        (expected, actual) if expected == actual => None,
+        (expected, actual) => Some(format!("{path}: expected {}, got {}", short(expected), short(actual))),
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.chars().count()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::diff;
+
+    #[test]
+    fn names_the_first_difference() {
+        assert_eq!(diff(&json!({"a": [1, 2.0], "b": null}), &json!({"a": [1.0, 2]})), None);
+        let found = diff(&json!({"a": [1, {"b": "x"}]}), &json!({"a": [1, {"b": "y"}]}));
+        assert_eq!(found.as_deref(), Some(r#"$.a[1].b: expected "x", got "y""#));
+        assert!(diff(&json!({"a": 1}), &json!({})).is_some());
+        assert!(diff(&json!({}), &json!({"a": 1})).is_some());
+        assert!(diff(&json!([1]), &json!([1, 2])).is_some());
+    }
+}

@@ -1,0 +1,22 @@
+//! Reads what a recording says, straight off its JSON and with none of our types.
+
+mod converse;
+mod native;
+
+pub use converse::{converse, converse_stream};
+pub use native::{native, native_stream};
+
+use serde_json::Value;
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A count; some services write them as `28.0`.
+fn count(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64().map(|count| count as u64))
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

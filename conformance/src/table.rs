@@ -1,0 +1,48 @@
+//! The result, by operation and family.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::case::Verdict;
+
+#[derive(Default)]
+struct Row {
+    passed: usize,
+    failed: usize,
+    later: usize,
+}
+
+/// Counts by operation and family.
+#[derive(Default)]
+pub struct Table(BTreeMap<(String, String), Row>);
+
+impl Table {
+    pub fn add(&mut self, operation: &str, family: &str, verdict: &Verdict) {
+        let row = self.0.entry((operation.to_owned(), family.to_owned())).or_default();
+        match verdict {
+            Verdict::Passed => row.passed += 1,
+            Verdict::Failed(_) => row.failed += 1,
+            Verdict::Later => row.later += 1,
+        }
+    }
+
+    pub fn failed(&self) -> usize {
+        self.0.values().map(|row| row.failed).sum()
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<30} {:<14} {:>6} {:>6} {:>6}", "operation", "family", "passed", "failed", "later")?;
+        for ((operation, family), row) in &self.0 {
+            writeln!(f, "{operation:<30} {family:<14} {:>6} {:>6} {:>6}", row.passed, row.failed, row.later)?;
+        }
+        let sum = |count: fn(&Row) -> usize| self.0.values().map(count).sum::<usize>();
+        let later = sum(|row| row.later);
+        if later > 0 {
+            writeln!(f, "later: embedding and rerank exchanges, which come with their own issue")?;
+        }
+        writeln!(f, "{} exchanges", sum(|row| row.passed + row.failed + row.later))?;
+        writeln!(f, "{} passed, {} failed, {later} skipped", sum(|row| row.passed), self.failed())
+    }
+}

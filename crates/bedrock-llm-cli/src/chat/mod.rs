@@ -1,0 +1,102 @@
+//! `bedrock-llm chat`: one question, or a conversation.
+
+mod render;
+mod session;
+mod tools;
+mod turn;
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use bedrock_llm_schema::{ChatRequest, DocumentBlock, ImageBlock, Message, ModelConfig};
+
+use crate::connect::Connection;
+use turn::Turn;
+
+/// The model where neither flag, file nor environment names one: cheap, fast, and takes tools and images.
+const DEFAULT_MODEL: &str = "us.amazon.nova-lite-v1:0";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to ask. Without it a conversation begins, or standard input is the question if it is no terminal.
+    prompt: Option<String>,
+    /// Model id, inference profile or ARN [default: us.amazon.nova-lite-v1:0]
+    #[arg(short, long)]
+    model: Option<String>,
+    /// System prompt.
+    #[arg(short, long)]
+    system: Option<String>,
+    /// Image to show with the (first) question; may be repeated.
+    #[arg(long)]
+    image: Vec<PathBuf>,
+    /// Document to give with the (first) question; may be repeated.
+    #[arg(long)]
+    document: Vec<PathBuf>,
+    /// Demo tool the model may call; may be repeated.
+    #[arg(long, value_enum)]
+    tool: Vec<tools::DemoTool>,
+    /// The most tokens an answer may have.
+    #[arg(long)]
+    max_tokens: Option<u32>,
+    /// Randomness, 0 to 1.
+    #[arg(long)]
+    temperature: Option<f64>,
+    /// TOML or JSON file with model and parameters; BEDROCK_LLM_* variables and flags override it.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print each answer as Converse JSON on one line instead of its text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let request = args.request()?;
+    let mut attachments = args.attachments()?;
+    let prompt = match &args.prompt {
+        Some(prompt) => Some(prompt.clone()),
+        None if std::io::stdin().is_terminal() => None,
+        None => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("cannot read the question from standard input")?;
+            Some(text)
+        }
+    };
+    let turn = Turn { connected: args.connection.open().await?, tools: args.tool, json: args.json };
+    let Some(prompt) = prompt else { return session::run(&turn, request, attachments).await };
+    attachments.content.push(prompt.as_str().into());
+    let mut request = request.message(attachments);
+    turn.run(&mut request).await.map_err(anyhow::Error::from)
+}
+
+impl Args {
+    /// The request that every turn adds to: file, then environment, then flags.
+    fn request(&self) -> anyhow::Result<ChatRequest> {
+        let file = self.config.as_ref().map(ModelConfig::from_path).transpose()?.unwrap_or_default();
+        let mut config = file.overlay(ModelConfig::from_env()?);
+        if let Some(model) = &self.model {
+            config.model = model.parse()?;
+        } else if config.model.is_empty() {
+            config.model = DEFAULT_MODEL.into();
+        }
+        config.system = self.system.clone().or(config.system);
+        config.max_tokens = self.max_tokens.or(config.max_tokens);
+        config.temperature = self.temperature.or(config.temperature);
+        config.validate()?;
+        Ok(self.tool.iter().fold(config.request(), |request, tool| request.tool(tool.spec())))
+    }
+
+    /// Images and documents as the beginning of the user's turn.
+    fn attachments(&self) -> anyhow::Result<Message> {
+        let mut turn = Message::new(bedrock_llm_schema::Role::User, Vec::<String>::new());
+        for path in &self.image {
+            turn.content.push(ImageBlock::from_path(path)?.into());
+        }
+        for path in &self.document {
+            turn.content.push(DocumentBlock::from_path(path)?.into());
+        }
+        Ok(turn)
+    }
+}

@@ -1,0 +1,35 @@
+//! `bedrock-llm local`: serves the local endpoint until it is stopped.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use bedrock_llm_local::LocalBedrock;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Folder of recorded exchanges to answer from before anything else.
+    #[arg(long)]
+    replay: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let mut builder = LocalBedrock::builder().port(args.port);
+    if let Some(folder) = &args.replay {
+        builder = builder.replay_dir(folder).with_context(|| format!("cannot replay {}", folder.display()))?;
+    }
+    let local = builder.start().await.with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
+    println!("listening on {}", local.endpoint());
+    eprintln!(
+        "Rule-based answers, no language model. Point any Bedrock client here, for example:\n  \
+         AWS_ENDPOINT_URL_BEDROCK_RUNTIME={} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws bedrock-runtime \
+         converse --model-id us.amazon.nova-lite-v1:0 --messages '[{{\"role\":\"user\",\"content\":[{{\"text\":\"Hello\"}}]}}]'\n\
+         Ctrl-C stops it.",
+        local.endpoint()
+    );
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    local.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! The `bedrock-llm` command.
+
+mod chat;
+mod connect;
+mod local;
+mod models;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chat with Amazon Bedrock's models, list them, serve a local stand-in for them.
+#[derive(Parser)]
+#[command(name = "bedrock-llm", version, propagate_version = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask a model, once or in a conversation.
+    Chat(chat::Args),
+    /// List the models of the catalog with their limits, features and prices.
+    Models(models::Args),
+    /// Serve the local endpoint, which speaks Bedrock's protocol without an AWS account.
+    Local(local::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Chat(args) => chat::run(args).await,
+        Command::Models(args) => models::run(&args),
+        Command::Local(args) => local::run(args).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
