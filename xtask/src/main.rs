@@ -4,9 +4,12 @@
 //! its `mod` line and one variant of [`Task`] with its arm in [`main`]; a new step of CI is one line of
 //! `ci::STEPS`.
 
+mod bench;
 mod ci;
 mod clients;
+mod conformance;
 mod deps;
+mod fuzz_seeds;
 mod metadata;
 mod msrv;
 mod shell;
@@ -34,6 +37,12 @@ enum Task {
     Tidy(tidy::Args),
     /// Run boto3 against the local endpoint.
     Clients(clients::Args),
+    /// Run every recorded exchange through the whole chat path.
+    Conformance(conformance::Args),
+    /// Measure what a call costs beside the raw SDK.
+    Bench(bench::Args),
+    /// Make the fuzz target's seed corpus.
+    FuzzSeeds(fuzz_seeds::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +52,9 @@ fn main() -> ExitCode {
         Task::Deps(args) => args.run(),
         Task::Tidy(args) => args.run(),
         Task::Clients(args) => args.run(),
+        Task::Conformance(args) => args.run(),
+        Task::Bench(args) => args.run(),
+        Task::FuzzSeeds(args) => args.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -54,9 +54,11 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { without: AWS_SDK, ..room(PIPELINE, &[]) },
     room(FACADE, PARTS),
     room("bedrock-llm-cli", ALL),
-    // not published: examples show how a ready SDK client is handed over, xtask measures us beside the SDK
+    // not published: examples show how a ready SDK client is handed over, bench measures us beside the SDK
     Room { uses_aws_sdk: true, ..room("examples", ALL) },
-    Room { uses_aws_sdk: true, ..room("xtask", ALL) },
+    Room { uses_aws_sdk: true, ..room("bench", ALL) },
+    room("conformance", ALL),
+    room("xtask", &[]),
 ];
 
 /// The room of a crate.
