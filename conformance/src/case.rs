@@ -113,7 +113,7 @@ impl Case {
         }
         self.check_body(request, reasons);
         for (name, value) in &self.recording.request.headers {
-            let ours = request.headers.get(name.as_str()).map(String::as_str);
+            let ours = request.header(name);
             if name.starts_with("x-amzn-bedrock-") && ours != Some(value.as_str()) {
                 reasons.push(format!("$.request.headers.{name}: expected {value:?}, got {ours:?}"));
             }

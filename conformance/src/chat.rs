@@ -69,5 +69,5 @@ fn request(case: &Case, reasons: &mut Reasons) -> Result<ChatRequest> {
 /// The recorded frames, `(type, members)`.
 fn events(case: &Case) -> Vec<(String, Value)> {
     let events = case.recording.response.events.as_deref().unwrap_or_default();
-    events.iter().map(|event| (event["type"].as_str().unwrap_or_default().to_owned(), event["payload"].clone())).collect()
+    events.iter().map(|event| (event.r#type.clone(), event.payload.clone())).collect()
 }

@@ -42,7 +42,8 @@ pub async fn invoke_stream(case: &Case) -> Result<Reasons> {
     match client.invoke_stream(request(case)).await {
         Ok(mut stream) if case.succeeded() => {
             let codec = codec(case)?;
-            let (mut decoder, mut answer, mut chunks) = (codec.stream_decoder(), Accumulator::new(), Vec::new());
+            let (mut decoder, mut answer) = (codec.stream_decoder(), Accumulator::new());
+            let mut chunks: Vec<Value> = Vec::new();
             while let Some(chunk) = stream.next().await {
                 let chunk = chunk?;
                 for event in decoder.chunk(&chunk)? {
@@ -85,7 +86,8 @@ fn request(case: &Case) -> InvokeRequest {
         service_tier: header("x-amzn-bedrock-service-tier").map(|tier| tier.as_str().into()),
         request_metadata: header("x-amzn-bedrock-request-metadata"),
         content_type: header("content-type"),
-        accept: header("accept"),
+        // streams have the wish in a header of its own, since `accept` is the event stream's
+        accept: header("x-amzn-bedrock-accept").or(header("accept")),
         ..InvokeRequest::new(case.model(), body)
     }
 }
@@ -131,5 +133,5 @@ fn difference(expected: &Answer, actual: &Answer) -> Option<String> {
 
 fn recorded_chunks(case: &Case) -> Vec<Value> {
     let events = case.recording.response.events.as_deref().unwrap_or_default();
-    events.iter().map(|event| event["payload"]["bytes_decoded"].clone()).collect()
+    events.iter().map(|event| event.payload["bytes_decoded"].clone()).collect()
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         println!(
             "{:<width$}  {:<16} {:>10} {:>8}  {:>9} {:>9}  {}",
             model.id.as_str(),
-            model.mode.as_ref().map(ToString::to_string).unwrap_or_default(),
+            mode(model),
             number(model.max_input_tokens),
             number(model.max_output_tokens),
             per_million(model.prices.input),
@@ -61,4 +61,10 @@ fn features(model: &ModelProfile) -> Vec<&'static str> {
         ("json-schema", features.structured_output),
     ];
     known.into_iter().filter_map(|(name, has)| (has == Some(true)).then_some(name)).collect()
+}
+
+/// The mode by its name in the catalog.
+fn mode(model: &ModelProfile) -> String {
+    let name = serde_json::to_value(&model.mode).ok();
+    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("-").to_owned()
 }

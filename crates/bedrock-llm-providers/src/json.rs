@@ -7,7 +7,11 @@ use serde::de::DeserializeOwned;
 use crate::{CodecError, EncodeOptions, Encoded, OnUnsupported};
 
 /// Reads a body (`what` is `request`, `response` or `chunk`); an error names the place.
-pub(crate) fn read<T: DeserializeOwned>(family: &'static str, what: &'static str, body: &[u8]) -> Result<T, CodecError> {
+pub(crate) fn read<T: DeserializeOwned>(
+    family: &'static str,
+    what: &'static str,
+    body: &[u8],
+) -> Result<T, CodecError> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| CodecError::Malformed {
         family,
@@ -18,9 +22,23 @@ pub(crate) fn read<T: DeserializeOwned>(family: &'static str, what: &'static str
 }
 
 /// Writes a body.
-pub(crate) fn write<T: Serialize>(family: &'static str, what: &'static str, body: &T) -> Result<Bytes, CodecError> {
+pub(crate) fn write<T: Serialize>(
+    family: &'static str,
+    what: &'static str,
+    body: &T,
+) -> Result<Bytes, CodecError> {
     let malformed = |source| CodecError::Malformed { family, what, path: ".".to_owned(), source };
     serde_json::to_vec(body).map(Bytes::from).map_err(malformed)
+}
+
+/// For `deserialize_with`: a count that may be null, or written as `28.0` (titan-text-express 130a7820c104).
+/// No more than 2^53, so that sums of counts cannot overflow.
+pub(crate) fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    match <Option<f64> as serde::Deserialize>::deserialize(deserializer)? {
+        Some(count) if !(0.0..=MOST).contains(&count) => Err(serde::de::Error::custom("not a count")),
+        count => Ok(count.map(|count| count as u64)),
+    }
 }
 
 /// Watches over what a family does not have while a request is written for it.
@@ -36,10 +54,16 @@ impl Lowering {
     }
 
     /// Refuses or drops what stands at `path`, by the caller's choice.
-    pub(crate) fn unsupported(&mut self, path: impl Into<String>, what: impl Into<String>) -> Result<(), CodecError> {
+    pub(crate) fn unsupported(
+        &mut self,
+        path: impl Into<String>,
+        what: impl Into<String>,
+    ) -> Result<(), CodecError> {
         let path = path.into();
         match self.on_unsupported {
-            OnUnsupported::Error => Err(CodecError::Unsupported { family: self.family, what: what.into(), path }),
+            OnUnsupported::Error => {
+                Err(CodecError::Unsupported { family: self.family, what: what.into(), path })
+            }
             OnUnsupported::Drop => {
                 self.dropped.push(path);
                 Ok(())

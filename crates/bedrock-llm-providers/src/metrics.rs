@@ -13,16 +13,22 @@ pub(crate) const TRAILER: &str = "amazon-bedrock-invocationMetrics";
 #[serde(rename_all = "camelCase")]
 pub struct InvocationMetrics {
     /// Tokens of input.
+    #[serde(default, deserialize_with = "crate::json::count")]
     pub input_token_count: Option<u64>,
     /// Tokens of output.
+    #[serde(default, deserialize_with = "crate::json::count")]
     pub output_token_count: Option<u64>,
     /// Tokens read from the prompt cache.
+    #[serde(default, deserialize_with = "crate::json::count")]
     pub cache_read_input_token_count: Option<u64>,
     /// Tokens written to the prompt cache.
+    #[serde(default, deserialize_with = "crate::json::count")]
     pub cache_write_input_token_count: Option<u64>,
     /// Milliseconds until the answer was whole.
+    #[serde(default, deserialize_with = "crate::json::count")]
     pub invocation_latency: Option<u64>,
     /// Milliseconds until its first byte.
+    #[serde(default, deserialize_with = "crate::json::count")]
     pub first_byte_latency: Option<u64>,
 }
 
@@ -39,7 +45,7 @@ impl InvocationMetrics {
                 "x-amzn-bedrock-invocation-latency" => &mut metrics.invocation_latency,
                 _ => continue,
             };
-            *member = value.parse().ok();
+            *member = value.parse().ok().filter(|count| *count <= 1 << 53);
         }
         metrics
     }
@@ -67,7 +73,8 @@ impl InvocationMetrics {
         usage.input_tokens = input.or(self.input_token_count).unwrap_or(0);
         usage.output_tokens = output.or(self.output_token_count).unwrap_or(0);
         usage.cache_read_input_tokens = usage.cache_read_input_tokens.or(self.cache_read_input_token_count);
-        usage.cache_write_input_tokens = usage.cache_write_input_tokens.or(self.cache_write_input_token_count);
+        usage.cache_write_input_tokens =
+            usage.cache_write_input_tokens.or(self.cache_write_input_token_count);
         usage.total_tokens = usage.total();
     }
 }
@@ -91,15 +98,29 @@ mod tests {
 
     #[test]
     fn headers_round_trip() {
-        let metrics = InvocationMetrics { input_token_count: Some(7), invocation_latency: Some(596), ..Default::default() };
+        let metrics = InvocationMetrics {
+            input_token_count: Some(7),
+            invocation_latency: Some(596),
+            ..Default::default()
+        };
         let headers: Vec<_> = metrics.to_headers().collect();
-        assert_eq!(InvocationMetrics::from_headers(headers.iter().map(|(name, value)| (*name, value.as_str()))), metrics);
-        assert_eq!(InvocationMetrics::from_headers([("x-amzn-bedrock-input-token-count", "many")]), InvocationMetrics::default());
+        assert_eq!(
+            InvocationMetrics::from_headers(headers.iter().map(|(name, value)| (*name, value.as_str()))),
+            metrics
+        );
+        assert_eq!(
+            InvocationMetrics::from_headers([("x-amzn-bedrock-input-token-count", "many")]),
+            InvocationMetrics::default()
+        );
     }
 
     #[test]
     fn counts_fill_in_where_the_body_is_silent() {
-        let metrics = InvocationMetrics { input_token_count: Some(7), output_token_count: Some(9), ..Default::default() };
+        let metrics = InvocationMetrics {
+            input_token_count: Some(7),
+            output_token_count: Some(9),
+            ..Default::default()
+        };
         let mut usage = Usage::default();
         metrics.fill(&mut usage, None, Some(8));
         assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (7, 8, 15));

@@ -49,6 +49,11 @@ impl Registry {
         let unknown = || CodecError::UnknownModel { model: model.to_string() };
         found.map(|(_, provider)| Arc::clone(provider)).ok_or_else(unknown)
     }
+
+    /// Every codec, in the order of their registration.
+    pub fn providers(&self) -> impl Iterator<Item = &dyn Provider> {
+        self.entries.iter().map(|(_, provider)| &**provider)
+    }
 }
 
 impl Default for Registry {

@@ -60,6 +60,12 @@ impl InvokeRequest {
     }
 }
 
+impl From<InvokeRequest> for InvokeStreamRequest {
+    fn from(request: InvokeRequest) -> Self {
+        Self(request)
+    }
+}
+
 impl InvokeResponse {
     /// A response header's value; `name` in lower case.
     #[must_use]

@@ -85,10 +85,10 @@ impl Accumulator {
         match event {
             StreamEvent::MessageStart(start) => self.role = Some(start.role.clone()),
             StreamEvent::ContentBlockStart(start) => {
-                self.block(start.content_block_index).start(&start.start)
+                self.block(start.content_block_index).start(&start.start);
             }
             StreamEvent::ContentBlockDelta(delta) => {
-                self.block(delta.content_block_index).delta(&delta.delta)
+                self.block(delta.content_block_index).delta(&delta.delta);
             }
             StreamEvent::ContentBlockStop(stop) => self.block(stop.content_block_index).stopped = true,
             StreamEvent::MessageStop(stop) => {

@@ -1,0 +1,94 @@
+//! The command as a user runs it, against the embedded endpoint.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+fn bedrock_llm(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bedrock-llm"));
+    // neither the machine's credentials nor its settings: an empty home, no metadata service
+    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("AWS_EC2_METADATA_DISABLED", "true").args(args);
+    command
+}
+
+#[test]
+fn a_question_is_answered_and_the_command_says_that_it_is_local() {
+    bedrock_llm(&["chat", "--local", "Say hello to Ada."])
+        .assert()
+        .success()
+        .stdout(contains("Ada"))
+        .stderr(contains("local endpoint").and(contains("tokens in")).and(contains("AWS_REGION")));
+}
+
+#[test]
+fn without_credentials_the_local_endpoint_is_chosen() {
+    bedrock_llm(&["chat", "Say hello to Ada."]).assert().success().stderr(contains("no AWS credentials found"));
+}
+
+#[test]
+fn a_tool_is_called_and_its_result_told() {
+    for api in ["converse", "invoke"] {
+        bedrock_llm(&["chat", "--local", "--api", api, "--tool", "weather", "What is the weather in Paris?"])
+            .assert()
+            .success()
+            .stderr(contains(r#"[tool get_weather {"city":"Paris"}]"#))
+            .stdout(contains("Paris"));
+    }
+}
+
+#[test]
+fn the_question_may_come_from_standard_input() {
+    bedrock_llm(&["chat", "--local"]).write_stdin("Say hello to Ada.").assert().success().stdout(contains("Ada"));
+}
+
+#[test]
+fn json_is_the_converse_response() {
+    let output = bedrock_llm(&["chat", "--local", "--json", "Hello"]).assert().success().get_output().stdout.clone();
+    let response: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(response["stopReason"], "end_turn");
+    assert!(response["output"]["message"]["content"][0]["text"].is_string());
+}
+
+#[test]
+fn images_documents_and_parameters_reach_the_model() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (note, config) = (folder.join("note.txt"), folder.join("chat.toml"));
+    std::fs::write(&note, "Ada Lovelace wrote notes on the engine.").unwrap();
+    std::fs::write(&config, "max_tokens = 3\n").unwrap();
+    let note = note.to_str().unwrap();
+    bedrock_llm(&["chat", "--local", "--document", note, "Who wrote notes?"]).assert().success().stdout(contains("Ada"));
+    let config = config.to_str().unwrap();
+    bedrock_llm(&["chat", "--local", "--config", config, "Tell me a long story."])
+        .assert()
+        .success()
+        .stderr(contains("stopped by max_tokens"));
+    bedrock_llm(&["chat", "--local", "--image", note, "What is this?"]).assert().failure().stderr(contains("png"));
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    bedrock_llm(&["chat", "--local", "--temperature", "2", "Hi"])
+        .assert()
+        .failure()
+        .stderr(contains("temperature").and(contains("0")));
+    bedrock_llm(&["chat", "--local", "--model", "local.error.ThrottlingException", "Hi"])
+        .assert()
+        .failure()
+        .stderr(contains("throttled"));
+    bedrock_llm(&["chat", "--endpoint-url", "http://127.0.0.1:9", "--region", "us-east-1", "Hi"])
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b")
+        .assert()
+        .failure()
+        .stderr(contains("127.0.0.1:9"));
+}
+
+#[test]
+fn models_are_listed() {
+    bedrock_llm(&["models", "nova-lite"]).assert().success().stdout(contains("us.amazon.nova-lite-v1:0"));
+    bedrock_llm(&["models", "no-such-model"]).assert().failure();
+    let output = bedrock_llm(&["models", "--json", "nova-lite"]).assert().success().get_output().stdout.clone();
+    for line in String::from_utf8(output).unwrap().lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}

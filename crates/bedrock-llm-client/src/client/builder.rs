@@ -1,0 +1,279 @@
+//! How a client is made.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use bedrock_llm_providers::{OnUnsupported, Registry};
+use bedrock_llm_schema::{Error, ModelId};
+use tower::layer::util::{Identity, Stack};
+
+use super::settings::{AssumeRole, Keys, Settings};
+use super::stack::ClientLayer;
+use super::Client;
+use crate::bedrock::Settings as BedrockSettings;
+use crate::{ApiMode, Bedrock, BlockingClient, native_only};
+
+/// How long a stream may be silent. Healthy gaps of 57 s have been seen; 60 s is too short.
+const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
+///
+/// | setting | where nothing is said |
+/// |---|---|
+/// | region, credentials | the default chain of the AWS SDK, `AWS_BEARER_TOKEN_BEDROCK` included |
+/// | [`connect_timeout`](Self::connect_timeout) | the SDK's, 3.1 s |
+/// | [`read_timeout`](Self::read_timeout) | none: a model may think for minutes before its first byte |
+/// | [`operation_timeout`](Self::operation_timeout) | one hour |
+/// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
+/// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
+/// | [`on_unsupported`](Self::on_unsupported) | [`OnUnsupported::Error`] |
+/// | [`validate`](Self::validate) | on |
+#[must_use = "a builder does nothing until `build`"]
+#[derive(Clone)]
+pub struct ClientBuilder<L = Identity> {
+    settings: Settings,
+    bedrock: BedrockSettings,
+    layer: L,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        let bedrock = BedrockSettings {
+            api_mode: ApiMode::default(),
+            native_models: Arc::new(native_only),
+            registry: Registry::builtin(),
+            on_unsupported: OnUnsupported::default(),
+            validate: true,
+            stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
+        };
+        Self { settings: Settings::default(), bedrock, layer: Identity::new() }
+    }
+}
+
+/// Where calls go, and who makes them.
+impl<L> ClientBuilder<L> {
+    /// The AWS region, such as `us-east-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.settings.region = Some(region.into());
+        self
+    }
+
+    /// The profile in `~/.aws/config`.
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.settings.profile = Some(profile.into());
+        self
+    }
+
+    /// Another endpoint, such as a VPC's or `http://127.0.0.1:8080` of the local one. A region and credentials are
+    /// needed all the same, since requests are signed; the local endpoint takes any.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.settings.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// An access key, with a session token if it is a temporary one.
+    pub fn credentials(
+        mut self,
+        access_key_id: impl Into<String>,
+        secret_access_key: impl Into<String>,
+        session_token: Option<String>,
+    ) -> Self {
+        self.settings.keys = Some(Keys {
+            access_key_id: access_key_id.into(),
+            secret_access_key: secret_access_key.into(),
+            session_token,
+        });
+        self
+    }
+
+    /// A Bedrock API key, sent as a bearer token in the place of a signature.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.api_key = Some(key.into());
+        self
+    }
+
+    /// A role that calls are made as, assumed with the credentials that are given or found.
+    pub fn assume_role(mut self, arn: impl Into<String>) -> Self {
+        self.settings.assume_role = Some(AssumeRole { arn: arn.into(), session_name: None, external_id: None });
+        self
+    }
+
+    /// [`assume_role`](Self::assume_role) with a session name, which shows in CloudTrail, and the external id that
+    /// the role's trust policy may ask for.
+    pub fn assume_role_with(
+        mut self,
+        arn: impl Into<String>,
+        session_name: impl Into<String>,
+        external_id: Option<String>,
+    ) -> Self {
+        self.settings.assume_role =
+            Some(AssumeRole { arn: arn.into(), session_name: Some(session_name.into()), external_id });
+        self
+    }
+
+    /// A shared AWS configuration; the environment is not asked then.
+    pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
+        self.settings.sdk_config = Some(config.clone());
+        self
+    }
+
+    /// A ready SDK client, whose identity, endpoint, interceptors and HTTP client are kept. Its retries and its
+    /// stalled-stream protection are turned off.
+    pub fn sdk_client(mut self, client: aws_sdk_bedrockruntime::Client) -> Self {
+        self.settings.sdk_client = Some(client);
+        self
+    }
+}
+
+/// How long things may take, and the connection pool.
+impl<L> ClientBuilder<L> {
+    /// How long a connection may take to be made.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.settings.connect_timeout = Some(limit);
+        self
+    }
+
+    /// How long a response's head may take. Without streaming it comes only when the model is done.
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.settings.read_timeout = Some(limit);
+        self
+    }
+
+    /// How long a call may take until its answer is whole or its stream begins.
+    pub fn operation_timeout(mut self, limit: Duration) -> Self {
+        self.settings.operation_timeout = Some(limit);
+        self
+    }
+
+    /// How long a stream may be silent while it is waited for. `None` waits for ever.
+    pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        let limit = limit.into();
+        self.settings.stream_idle_timeout = limit;
+        self.bedrock.stream_idle_timeout = limit;
+        self
+    }
+
+    /// How long an idle connection is kept. Gives the client a pool of its own.
+    pub fn pool_idle_timeout(mut self, after: Duration) -> Self {
+        self.settings.pool_idle_timeout = Some(after);
+        self
+    }
+
+    /// How many idle connections are kept. Gives the client a pool of its own.
+    pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
+        self.settings.pool_max_idle_per_host = Some(most);
+        self
+    }
+}
+
+/// What becomes of a request.
+impl<L> ClientBuilder<L> {
+    /// Which operations carry a chat.
+    pub fn api_mode(mut self, mode: ApiMode) -> Self {
+        self.bedrock.api_mode = mode;
+        self
+    }
+
+    /// Which models [`ApiMode::Auto`] calls natively, in the place of [`native_only`].
+    ///
+    /// ```
+    /// use bedrock_llm_client::{Client, native_only};
+    ///
+    /// let builder = Client::builder().native_models(|model| native_only(model) || model.provider() == Some("acme"));
+    /// ```
+    pub fn native_models(mut self, rule: impl Fn(&ModelId) -> bool + Send + Sync + 'static) -> Self {
+        self.bedrock.native_models = Arc::new(rule);
+        self
+    }
+
+    /// The codecs of native forms.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.bedrock.registry = registry;
+        self
+    }
+
+    /// What to do about a parameter that a native form does not have.
+    pub fn on_unsupported(mut self, choice: OnUnsupported) -> Self {
+        self.bedrock.on_unsupported = choice;
+        self
+    }
+
+    /// Whether chats are checked before anything is sent.
+    pub fn validate(mut self, validate: bool) -> Self {
+        self.bedrock.validate = validate;
+        self
+    }
+
+    /// Puts a [`tower::Layer`] around the client as it is so far, for every request type: the last one is the
+    /// outermost.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use bedrock_llm_client::Client;
+    /// use tower::timeout::TimeoutLayer;
+    ///
+    /// // bounds a call, or the opening of a stream; does not cover the stream's events
+    /// let builder = Client::builder().layer(TimeoutLayer::new(Duration::from_secs(600)));
+    /// ```
+    pub fn layer<N>(self, layer: N) -> ClientBuilder<Stack<L, N>> {
+        let Self { settings, bedrock, layer: inner } = self;
+        ClientBuilder { settings, bedrock, layer: Stack::new(inner, layer) }
+    }
+}
+
+/// The way out.
+impl<L> ClientBuilder<L> {
+    /// Whether credentials or an API key are given or can be found. Looks for at most 5 s; files are read and, with
+    /// SSO or on EC2, the network is asked.
+    pub async fn has_credentials(&self) -> bool {
+        self.settings.has_credentials().await
+    }
+
+    /// The client. Nothing is sent; credentials are looked for at the first call.
+    ///
+    /// # Errors
+    /// [`Config`](bedrock_llm_schema::ErrorKind::Config) names a setting that cannot work;
+    /// [`MissingRegion`](bedrock_llm_schema::ErrorKind::MissingRegion) says where to give one.
+    pub async fn build(self) -> Result<Client, Error>
+    where
+        L: ClientLayer,
+    {
+        let Self { settings, bedrock, layer } = self;
+        let sdk = settings.connect().await?;
+        let region = sdk.region().map(str::to_owned);
+        Ok(Client::new(layer.apply(Bedrock::new(sdk, bedrock)), region))
+    }
+
+    /// The base service alone, for a stack of one's own; the layers are left out.
+    ///
+    /// # Errors
+    /// See [`build`](Self::build).
+    pub async fn build_bedrock(self) -> Result<Bedrock, Error> {
+        Ok(Bedrock::new(self.settings.connect().await?, self.bedrock))
+    }
+
+    /// A client for programs without an async runtime.
+    ///
+    /// # Errors
+    /// See [`build`](Self::build), and [`BlockingClient`] for use inside a runtime.
+    pub fn build_blocking(self) -> Result<BlockingClient, Error>
+    where
+        L: ClientLayer,
+    {
+        BlockingClient::build(self)
+    }
+}
+
+/// Shows no secret.
+impl<L> fmt::Debug for ClientBuilder<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("region", &self.settings.region)
+            .field("profile", &self.settings.profile)
+            .field("endpoint_url", &self.settings.endpoint_url)
+            .field("bedrock", &self.bedrock)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,215 @@
+//! From settings to an SDK client: region, identity, timeouts, pool.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_sdk_bedrockruntime::Client as SdkClient;
+use aws_sdk_bedrockruntime::config::{
+    Builder, Region, StalledStreamProtectionConfig, Token, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::auth::AuthSchemeId;
+use aws_smithy_runtime_api::client::auth::http::HTTP_BEARER_AUTH_SCHEME_ID;
+use aws_types::SdkConfig;
+use bedrock_llm_schema::{Error, ErrorKind};
+
+use super::settings::{Keys, Settings};
+use crate::transport::{REGION_HINT, Sdk};
+
+/// The behaviour this crate is tested with; newer ones are taken up on purpose.
+fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
+
+/// The longest a call may take before its answer is whole, or its stream begins. Models that think do so for
+/// minutes, and AWS names 60 minutes as the limit for inference with them.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// Where an unfinished search for credentials counts as none found.
+const CREDENTIALS_SEARCH: Duration = Duration::from_secs(5);
+
+impl Settings {
+    /// The transport these settings make.
+    pub(super) async fn connect(&self) -> Result<Sdk, Error> {
+        self.check()?;
+        let mut config = match &self.sdk_client {
+            Some(client) => client.config().to_builder(),
+            None => self.identify().await,
+        };
+        if let Some(url) = &self.endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        if let Some(http_client) = self.pool() {
+            config.set_http_client(Some(http_client));
+        }
+        // one authority retries, and it is not the SDK; its stalled-stream protection fires while a model thinks
+        // (awslabs/aws-sdk-rust#1287), so ours watches the streams
+        config = config
+            .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let known = config.clone().build();
+        config.set_timeout_config(Some(self.timeouts(known.timeout_config())));
+        if known.region().is_none_or(|region| region.as_ref().is_empty()) {
+            return Err(Error::new(ErrorKind::MissingRegion, "no region was given").with_hint(REGION_HINT));
+        }
+        Ok(Sdk::new(SdkClient::from_conf(config.build()), self.endpoint_url.clone()))
+    }
+
+    /// Whether an identity is given or can be found.
+    pub(super) async fn has_credentials(&self) -> bool {
+        if self.keys.is_some() || self.api_key.is_some() || self.sdk_client.is_some() {
+            return true;
+        }
+        if std::env::var("AWS_BEARER_TOKEN_BEDROCK").is_ok_and(|token| !token.trim().is_empty()) {
+            return true;
+        }
+        let config = self.load().await;
+        let Some(provider) = config.credentials_provider() else { return false };
+        let search = tokio::time::timeout(CREDENTIALS_SEARCH, provider.provide_credentials());
+        matches!(search.await, Ok(Ok(_)))
+    }
+
+    /// Who calls, and where to.
+    async fn identify(&self) -> Builder {
+        let shared = self.load().await;
+        let mut config = Builder::from(&shared);
+        if shared.behavior_version().is_none() {
+            config = config.behavior_version(behavior());
+        }
+        if let Some(key) = &self.api_key {
+            return config
+                .bearer_token(Token::new(key, None))
+                .auth_scheme_preference([HTTP_BEARER_AUTH_SCHEME_ID]);
+        }
+        if let Some(role) = &self.assume_role {
+            let mut provider = AssumeRoleProvider::builder(&role.arn)
+                .session_name(role.session_name.as_deref().unwrap_or("bedrock-llm"))
+                .configure(&shared);
+            if let Some(id) = &role.external_id {
+                provider = provider.external_id(id);
+            }
+            config = config.credentials_provider(provider.build().await);
+        }
+        if self.keys.is_some() || self.assume_role.is_some() {
+            // what the program says goes before an AWS_BEARER_TOKEN_BEDROCK in the environment
+            config = config.auth_scheme_preference([SIGV4]);
+        }
+        config
+    }
+
+    /// The shared configuration: the caller's, or that of the environment, with what the builder was told.
+    async fn load(&self) -> SdkConfig {
+        let region = self.region.clone().map(Region::new);
+        let keys = self.keys.as_ref().map(|keys| SharedCredentialsProvider::new(keys.to_credentials()));
+        if let Some(config) = &self.sdk_config {
+            let mut config = config.to_builder();
+            if let Some(region) = region {
+                config = config.region(region);
+            }
+            if let Some(keys) = keys {
+                config = config.credentials_provider(keys);
+            }
+            return config.build();
+        }
+        let mut loader = aws_config::defaults(behavior());
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = region {
+            loader = loader.region(region);
+        }
+        if let Some(keys) = keys {
+            loader = loader.credentials_provider(keys);
+        }
+        loader.load().await
+    }
+
+    /// Ours where they are set, else those of the given configuration, else our defaults.
+    fn timeouts(&self, known: Option<&TimeoutConfig>) -> TimeoutConfig {
+        let known = known.cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
+        let mut timeouts = known.to_builder();
+        timeouts.set_connect_timeout(self.connect_timeout.or(known.connect_timeout()));
+        timeouts.set_read_timeout(self.read_timeout.or(known.read_timeout()));
+        let operation = self.operation_timeout.or(known.operation_timeout());
+        timeouts.set_operation_timeout(Some(operation.unwrap_or(OPERATION_TIMEOUT)));
+        timeouts.build()
+    }
+
+    /// A connection pool of its own, if it is to differ from the SDK's.
+    fn pool(&self) -> Option<aws_sdk_bedrockruntime::config::SharedHttpClient> {
+        if self.pool_idle_timeout.is_none() && self.pool_max_idle_per_host.is_none() {
+            return None;
+        }
+        let mut pool = aws_smithy_http_client::Builder::new();
+        if let Some(after) = self.pool_idle_timeout {
+            pool = pool.pool_idle_timeout(after);
+        }
+        if let Some(most) = self.pool_max_idle_per_host {
+            pool = pool.pool_max_idle_per_host(most);
+        }
+        Some(pool.tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc)).build_https())
+    }
+}
+
+impl Keys {
+    fn to_credentials(&self) -> Credentials {
+        let Self { access_key_id, secret_access_key, session_token } = self.clone();
+        Credentials::new(access_key_id, secret_access_key, session_token, None, "bedrock-llm")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_default_stops_a_model_that_thinks() {
+        let timeouts = Settings::default().timeouts(None);
+        assert_eq!(timeouts.read_timeout(), None);
+        assert_eq!(timeouts.operation_attempt_timeout(), None);
+        assert_eq!(timeouts.operation_timeout(), Some(OPERATION_TIMEOUT));
+    }
+
+    #[test]
+    fn the_builder_goes_before_the_given_configuration() {
+        let given = TimeoutConfig::builder()
+            .read_timeout(Duration::from_secs(1))
+            .operation_timeout(Duration::from_secs(2))
+            .connect_timeout(Duration::from_secs(3))
+            .build();
+        let settings = Settings { read_timeout: Some(Duration::from_secs(9)), ..Settings::default() };
+        let timeouts = settings.timeouts(Some(&given));
+        assert_eq!(timeouts.read_timeout(), Some(Duration::from_secs(9)));
+        assert_eq!(timeouts.operation_timeout(), Some(Duration::from_secs(2)));
+        assert_eq!(timeouts.connect_timeout(), Some(Duration::from_secs(3)));
+    }
+
+    #[tokio::test]
+    async fn a_missing_region_says_what_to_do() {
+        let config = SdkConfig::builder().behavior_version(behavior()).build();
+        let settings = Settings { sdk_config: Some(config), ..Settings::default() };
+        let error = settings.connect().await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::MissingRegion);
+        assert!(error.to_string().contains("AWS_REGION"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_the_builder_says_about_identity_goes_before_the_environment() {
+        let config = SdkConfig::builder().behavior_version(behavior()).region(Region::new("us-east-1")).build();
+        let keys = Keys { access_key_id: "a".into(), secret_access_key: "b".into(), session_token: None };
+        let with_keys = Settings { sdk_config: Some(config.clone()), keys: Some(keys), ..Settings::default() };
+        let built = with_keys.identify().await.build();
+        assert_eq!(built.auth_scheme_preference(), Some(&[SIGV4].into()));
+        let with_token = Settings { sdk_config: Some(config), api_key: Some("k".into()), ..Settings::default() };
+        assert_eq!(
+            with_token.identify().await.build().auth_scheme_preference(),
+            Some(&[HTTP_BEARER_AUTH_SCHEME_ID].into())
+        );
+        assert!(with_token.has_credentials().await);
+    }
+}

@@ -1,0 +1,138 @@
+//! The client that programs hold.
+
+mod builder;
+mod connect;
+mod settings;
+mod stack;
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bedrock_llm_schema::{
+    ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
+    CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse, InvokeStream, InvokeStreamRequest,
+};
+use tower::{Service, ServiceExt as _};
+
+pub use builder::ClientBuilder;
+pub use stack::{ClientLayer, ClientRequest};
+use stack::Stack;
+
+use crate::ResponseFuture;
+
+/// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
+///
+/// ```no_run
+/// use bedrock_llm_client::Client;
+/// use bedrock_llm_schema::ChatRequest;
+///
+/// # async fn run() -> Result<(), bedrock_llm_schema::Error> {
+/// let client = Client::builder().region("us-east-1").build().await?;
+/// let answer = client.chat(ChatRequest::new("us.amazon.nova-lite-v1:0").message("Why is the sky blue?")).await?;
+/// println!("{answer}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    stack: Stack,
+    region: Option<String>,
+}
+
+impl Client {
+    /// Begins a client; without any setting it finds region and credentials as every AWS tool does.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    fn new(stack: Stack, region: Option<String>) -> Self {
+        Self(Arc::new(Inner { stack, region }))
+    }
+
+    /// The AWS region calls go to.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.0.region.as_deref()
+    }
+
+    /// Sends a request of any type.
+    ///
+    /// # Errors
+    /// What the service refused, what failed on the way, or what a layer decided; [`Error::kind`] tells.
+    pub async fn send<R: ClientRequest>(&self, request: R) -> Result<R::Response, Error> {
+        R::service(&self.0.stack).clone().oneshot(request).await
+    }
+
+    /// Continues a conversation and waits for the whole answer.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send).
+    pub async fn chat(&self, request: impl Into<ChatRequest>) -> Result<ChatResponse, Error> {
+        self.send(request.into()).await
+    }
+
+    /// Continues a conversation and gives the answer event by event. Dropping the stream closes its connection.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send). What fails later is an item of the stream, with the answer so far.
+    pub async fn chat_stream(&self, request: impl Into<ChatStreamRequest>) -> Result<ChatStream, Error> {
+        self.send(request.into()).await
+    }
+
+    /// Counts the tokens of a request without running it.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send). Inference profiles and models without the operation are refused by the service.
+    pub async fn count_tokens(&self, request: impl Into<CountTokensRequest>) -> Result<CountTokensResponse, Error> {
+        self.send(request.into()).await
+    }
+
+    /// Asks a guardrail about content, without a model.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send).
+    pub async fn apply_guardrail(&self, request: ApplyGuardrailRequest) -> Result<ApplyGuardrailResponse, Error> {
+        self.send(request).await
+    }
+
+    /// Sends a body in the model's native form.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send).
+    pub async fn invoke(&self, request: InvokeRequest) -> Result<InvokeResponse, Error> {
+        self.send(request).await
+    }
+
+    /// Sends a body in the model's native form and gives the answer chunk by chunk.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send). What fails later is an item of the stream.
+    pub async fn invoke_stream(&self, request: impl Into<InvokeStreamRequest>) -> Result<InvokeStream, Error> {
+        self.send(request.into()).await
+    }
+}
+
+/// The client as a service, for code that is generic over [`Service`]. Always ready: the stack's own readiness is
+/// awaited inside the call. Boxed, because that wait has no name.
+impl<R: ClientRequest> Service<R> for Client {
+    type Response = R::Response;
+    type Error = Error;
+    type Future = ResponseFuture<R::Response>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        Box::pin(R::service(&self.0.stack).clone().oneshot(request))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("region", &self.0.region).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod bedrock;
+mod blocking;
+mod client;
+mod transport;
+
+pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
+pub use blocking::{BlockingChatStream, BlockingClient, BlockingInvokeStream, BlockingTextStream};
+pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest};
+
+/// The codecs of native forms, for [`ClientBuilder::registry`] and [`ClientBuilder::on_unsupported`].
+pub use bedrock_llm_providers::{OnUnsupported, Registry};

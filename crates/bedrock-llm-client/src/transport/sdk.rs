@@ -1,0 +1,97 @@
+//! The SDK client that carries our calls.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_bedrockruntime::Client;
+use bedrock_llm_schema::Error;
+
+use super::call::{Call, Context, Reply};
+use super::events::Opened;
+use super::failure;
+use super::wire::Wire;
+
+/// Sends calls through an SDK client. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Sdk {
+    client: Client,
+    region: Option<String>,
+    endpoint: Option<String>,
+}
+
+impl Sdk {
+    /// Over a client whose retries are off; `endpoint` is for messages.
+    pub(crate) fn new(client: Client, endpoint: Option<String>) -> Self {
+        let region = client.config().region().map(ToString::to_string);
+        Self { client, region, endpoint }
+    }
+
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// One call, one whole answer.
+    pub(crate) async fn send(&self, call: Call) -> Result<(Reply, Context), Error> {
+        self.exchange(call, false).await
+    }
+
+    /// One call, one answer that comes in frames.
+    pub(crate) async fn open(&self, call: Call, idle: Option<Duration>) -> Result<Opened, Error> {
+        let (reply, context) = self.exchange(call, true).await?;
+        Ok(Opened::new(reply, context, idle))
+    }
+
+    async fn exchange(&self, call: Call, streaming: bool) -> Result<(Reply, Context), Error> {
+        let started = Instant::now();
+        let wire = Wire::new(call, streaming);
+        // the model's id stands in our path; the carrier only must have one
+        let sent = self.client.invoke_model().model_id("carrier").customize().interceptor(wire.clone()).send().await;
+        let mut context = wire.call().context.clone();
+        let reply = wire.take_reply();
+        if let Some(reply) = &reply {
+            context.request_id.clone_from(&reply.head.request_id);
+        }
+        let outcome = match (sent, reply) {
+            (Ok(_), Some(reply)) => Ok(reply),
+            (Err(_), Some(reply)) if reply.head.status >= 300 => Err(failure::from_reply(&reply)),
+            (Err(error), _) => Err(failure::from_sdk(error, self.endpoint.as_deref(), self.region.as_deref())),
+            (Ok(_), None) => Err(failure::unread()),
+        };
+        let elapsed = started.elapsed();
+        match outcome {
+            Ok(reply) => {
+                log(&context, reply.head.status, elapsed);
+                Ok((reply, context))
+            }
+            Err(error) => {
+                let error = context.advise(context.explain(error), self.region.as_deref());
+                log_failure(&context, &error, elapsed);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn log(context: &Context, status: u16, elapsed: Duration) {
+    tracing::debug!(
+        operation = context.operation.as_str(),
+        model = context.model.as_ref().map(bedrock_llm_schema::ModelId::as_str),
+        status,
+        request_id = context.request_id.as_deref(),
+        elapsed_ms = elapsed.as_millis(),
+        "bedrock call"
+    );
+}
+
+fn log_failure(context: &Context, error: &Error, elapsed: Duration) {
+    // the kind and not the message: a service may quote the prompt
+    tracing::debug!(
+        operation = context.operation.as_str(),
+        model = context.model.as_ref().map(bedrock_llm_schema::ModelId::as_str),
+        status = error.status(),
+        code = error.code(),
+        kind = error.kind().as_str(),
+        request_id = context.request_id.as_deref(),
+        elapsed_ms = elapsed.as_millis(),
+        "bedrock call failed"
+    );
+}

@@ -1,0 +1,150 @@
+//! Our serializer and deserializer in the place of the SDK's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_bedrockruntime::operation::invoke_model::{InvokeModelError, InvokeModelOutput};
+use aws_sdk_bedrockruntime::primitives::Blob;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, Error as ErasedError, Input, Output,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata, OrchestratorError};
+use aws_smithy_runtime_api::client::ser_de::{
+    DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
+};
+use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::ErrorMetadata;
+
+use super::call::{Call, Head, JSON, Reply};
+
+/// One exchange: the call on its way out, the reply on its way in.
+#[derive(Debug, Clone)]
+pub(super) struct Wire(Arc<Exchange>);
+
+#[derive(Debug)]
+struct Exchange {
+    call: Call,
+    streaming: bool,
+    reply: Mutex<Option<Reply>>,
+}
+
+impl Wire {
+    pub(super) fn new(call: Call, streaming: bool) -> Self {
+        Self(Arc::new(Exchange { call, streaming, reply: Mutex::new(None) }))
+    }
+
+    pub(super) fn call(&self) -> &Call {
+        &self.0.call
+    }
+
+    /// What the service replied, if it was reached.
+    pub(super) fn take_reply(&self) -> Option<Reply> {
+        self.0.reply.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put_reply(&self, reply: Reply) {
+        *self.0.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Wire {
+    fn name(&self) -> &'static str {
+        "BedrockLlmWire"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // what an interceptor stores goes before what the operation came with
+        let state = cfg.interceptor_state();
+        state.store_put(SharedRequestSerializer::new(self.clone()));
+        state.store_put(SharedResponseDeserializer::new(self.clone()));
+        state.store_put(Metadata::new(self.0.call.context.operation.as_str(), "Bedrock Runtime"));
+        Ok(())
+    }
+}
+
+impl SerializeRequest for Wire {
+    fn serialize_input(&self, _carrier: Input, _cfg: &mut ConfigBag) -> Result<HttpRequest, BoxError> {
+        let Call { path, body, content_type, headers, .. } = &self.0.call;
+        let mut request = HttpRequest::new(SdkBody::from(body.clone()));
+        request.set_method("POST")?;
+        request.set_uri(path.as_str())?;
+        let sent = request.headers_mut();
+        sent.try_insert("content-type", content_type.clone())?;
+        sent.try_insert("content-length", body.len().to_string())?;
+        for (name, value) in headers {
+            sent.try_insert(*name, value.clone())?;
+        }
+        Ok(request)
+    }
+}
+
+impl DeserializeResponse for Wire {
+    fn deserialize_streaming_with_config(
+        &self,
+        response: &mut HttpResponse,
+        _cfg: &ConfigBag,
+    ) -> Option<Result<Output, OrchestratorError<ErasedError>>> {
+        if !self.0.streaming || !response.status().is_success() {
+            return None; // have the body read first
+        }
+        self.put_reply(Reply { head: head(response), body: response.take_body() });
+        Some(done())
+    }
+
+    fn deserialize_nonstreaming_with_config(
+        &self,
+        response: &HttpResponse,
+        _cfg: &ConfigBag,
+    ) -> Result<Output, OrchestratorError<ErasedError>> {
+        let head = head(response);
+        let failed = !response.status().is_success();
+        // shares the bytes
+        let body = response.body().try_clone().unwrap_or_else(SdkBody::empty);
+        let code = head.error_type.clone();
+        self.put_reply(Reply { head, body });
+        if !failed {
+            return done();
+        }
+        // the SDK wants to know of the failure, to drop a broken connection; what it was, the reply tells
+        let error = InvokeModelError::generic(ErrorMetadata::builder().code(code.unwrap_or_default()).build());
+        Err(OrchestratorError::operation(ErasedError::erase(error)))
+    }
+}
+
+/// The output of the carrier, which nobody reads.
+fn done() -> Result<Output, OrchestratorError<ErasedError>> {
+    let output = InvokeModelOutput::builder().body(Blob::new(Vec::new())).content_type(JSON).build();
+    output.map(Output::erase).map_err(OrchestratorError::other)
+}
+
+fn head(response: &HttpResponse) -> Head {
+    let headers = response.headers();
+    let owned = |name: &str| headers.get(name).map(str::to_owned);
+    Head {
+        status: response.status().as_u16(),
+        request_id: owned("x-amzn-requestid").or_else(|| owned("x-amz-request-id")),
+        content_type: owned("content-type"),
+        error_type: owned("x-amzn-errortype"),
+        retry_after: retry_after(headers),
+        amzn: headers
+            .iter()
+            .filter(|(name, _)| name.starts_with("x-amzn-"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+    }
+}
+
+/// Seconds, or milliseconds in AWS's own header; a date is not worth a calendar.
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let number = |name: &str| headers.get(name).and_then(|value| value.trim().parse::<u64>().ok());
+    number("x-amz-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))
+}

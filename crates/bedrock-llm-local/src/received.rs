@@ -1,0 +1,80 @@
+//! What a client sent, for tests to look at.
+
+use bedrock_llm_schema::{ChatRequest, ModelId, Operation};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::route::Route;
+
+/// A request as it reached the endpoint.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReceivedRequest {
+    /// The operation its path asks for; `None` for paths of no operation.
+    pub operation: Option<Operation>,
+    /// The model's id, percent-decoded; empty where the operation has none.
+    pub model_id: String,
+    /// The guardrail's id and version in the path of `ApplyGuardrail`, percent-decoded.
+    pub guardrail: Option<(String, String)>,
+    /// The HTTP method.
+    pub method: String,
+    /// Path and query as they were sent.
+    pub path: String,
+    /// The headers in the order they came, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body's bytes.
+    pub body: Bytes,
+    /// The body as JSON; null where it is empty or not JSON.
+    pub json: Value,
+}
+
+impl ReceivedRequest {
+    pub(crate) fn new(
+        method: &str,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: Bytes,
+        route: Option<Route>,
+    ) -> Self {
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        let mut received = Self {
+            operation: route.as_ref().map(|route| route.operation),
+            model_id: String::new(),
+            guardrail: None,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers,
+            body,
+            json,
+        };
+        match route {
+            Some(Route { id, version: Some(version), .. }) => received.guardrail = Some((id, version)),
+            Some(Route { id, .. }) => received.model_id = id,
+            None => {}
+        }
+        received
+    }
+
+    /// The first header of this name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as a Converse request, its model that of the path; `None` where it is not one.
+    #[must_use]
+    pub fn chat(&self) -> Option<ChatRequest> {
+        if !matches!(self.operation, Some(Operation::Converse | Operation::ConverseStream)) {
+            return None;
+        }
+        let request: ChatRequest = serde_json::from_slice(&self.body).ok()?;
+        Some(ChatRequest { model: self.model(), ..request })
+    }
+
+    pub(crate) fn model(&self) -> ModelId {
+        ModelId::from(self.model_id.as_str())
+    }
+}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "client")]
+pub use bedrock_llm_client as client;
+#[cfg(feature = "local")]
+pub use bedrock_llm_local as local;
+pub use bedrock_llm_providers as providers;
+pub use bedrock_llm_schema as schema;
+
+#[cfg(feature = "client")]
+#[doc(inline)]
+pub use client::{BlockingClient, Client};
+#[doc(inline)]
+pub use schema::{ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, Message, ModelId, Result, StreamEvent, ToolSpec};

@@ -1,0 +1,22 @@
+//! What the examples share: a client that talks to AWS where the environment says so, and to the local endpoint
+//! where it does not, so that each example runs anywhere.
+
+use anyhow::Result;
+use bedrock_llm::Client;
+use bedrock_llm::client::ClientBuilder;
+use bedrock_llm::local::LocalBedrock;
+
+/// A builder for a client. Set `BEDROCK_LLM_EXAMPLES=aws` to talk to AWS; otherwise keep the endpoint alive as
+/// long as the client is used.
+pub async fn connect() -> Result<(ClientBuilder, Option<LocalBedrock>)> {
+    if std::env::var("BEDROCK_LLM_EXAMPLES").is_ok_and(|place| place == "aws") {
+        return Ok((Client::builder(), None));
+    }
+    eprintln!("(local endpoint: rule-based answers; BEDROCK_LLM_EXAMPLES=aws talks to AWS)");
+    let local = LocalBedrock::start().await?;
+    let builder = Client::builder()
+        .region("us-east-1")
+        .credentials("local", "local", None)
+        .endpoint_url(local.endpoint());
+    Ok((builder, Some(local)))
+}

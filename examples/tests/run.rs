@@ -1,0 +1,57 @@
+//! Every example runs to its end, offline, and prints what it promises.
+
+use assert_cmd::Command;
+
+/// `cargo test` builds the examples beside the test programs.
+fn example(name: &str) -> String {
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is not built; run `cargo test -p examples`", path.display());
+    let output = Command::new(path).env_remove("BEDROCK_LLM_EXAMPLES").assert().success();
+    String::from_utf8(output.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn chat() {
+    let printed = example("chat");
+    assert!(printed.contains("nine") && printed.contains("stopped by end_turn"), "{printed}");
+}
+
+#[test]
+fn streaming() {
+    assert!(example("streaming").contains("stopped by"));
+}
+
+#[test]
+fn vision() {
+    assert!(example("vision").to_lowercase().contains("png"));
+}
+
+#[test]
+fn tools_by_hand() {
+    let printed = example("tools_by_hand");
+    assert!(printed.contains(r#"get_weather with {"city":"Paris"}"#) && printed.contains("21"), "{printed}");
+}
+
+#[test]
+fn own_layer() {
+    let printed = example("own_layer");
+    assert!(printed.contains("call 1: Converse of") && printed.contains("2 calls in all"), "{printed}");
+}
+
+#[test]
+fn own_provider() {
+    let printed = example("own_provider");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines.len() >= 2 && printed.contains("Ada"), "{printed}");
+}
+
+#[test]
+fn every_example_has_its_test() {
+    let here = include_str!("run.rs");
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
+        let name = file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(here.contains(&format!("example(\"{name}\")")), "{name} is run by no test");
+    }
+}
