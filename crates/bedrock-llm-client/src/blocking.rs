@@ -106,7 +106,10 @@ impl BlockingClient {
     ///
     /// # Errors
     /// See [`Client::send`].
-    pub fn invoke_stream(&self, request: impl Into<InvokeStreamRequest>) -> Result<BlockingInvokeStream, Error> {
+    pub fn invoke_stream(
+        &self,
+        request: impl Into<InvokeStreamRequest>,
+    ) -> Result<BlockingInvokeStream, Error> {
         let stream = self.send(request.into())?;
         Ok(BlockingInvokeStream { stream, engine: self.engine.clone(), done: false })
     }
@@ -238,9 +241,11 @@ impl Drop for Owned {
 impl Engine {
     fn start() -> Result<Self, Error> {
         outside_of_runtimes()?;
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("bedrock-llm").enable_all().build();
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("bedrock-llm").enable_all().build();
         let runtime = runtime.map_err(|error| {
-            Error::new(ErrorKind::Config, "the runtime of the blocking client could not be started").with_source(error)
+            Error::new(ErrorKind::Config, "the runtime of the blocking client could not be started")
+                .with_source(error)
         })?;
         Ok(Self(Arc::new(Owned(Some(runtime)))))
     }
@@ -258,8 +263,11 @@ impl Engine {
 
 fn outside_of_runtimes() -> Result<(), Error> {
     match Handle::try_current() {
-        Ok(_) => Err(Error::new(ErrorKind::Config, "a blocking call inside an async runtime would stop its thread")
-            .with_hint("use `Client` there, or call from a thread of your own")),
+        Ok(_) => Err(Error::new(
+            ErrorKind::Config,
+            "a blocking call inside an async runtime would stop its thread",
+        )
+        .with_hint("use `Client` there, or call from a thread of your own")),
         Err(_) => Ok(()),
     }
 }

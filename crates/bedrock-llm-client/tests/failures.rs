@@ -53,7 +53,10 @@ async fn every_exception_is_its_own_kind_in_every_operation() {
                 if !native {
                     assert_eq!(error.operation().unwrap().as_str(), operation);
                 }
-                assert_eq!(error.model().map(ToString::to_string), (operation != "ApplyGuardrail").then(|| NOVA.to_owned()));
+                assert_eq!(
+                    error.model().map(ToString::to_string),
+                    (operation != "ApplyGuardrail").then(|| NOVA.to_owned())
+                );
                 assert!(!error.message().is_empty());
             }
             // nobody below retries
@@ -88,7 +91,8 @@ async fn every_exception_inside_a_stream_is_its_own_kind_with_the_answer_so_far(
 #[tokio::test]
 async fn a_native_stream_breaks_with_the_exception_too() {
     let (_local, client) = start(LocalBedrock::builder()).await;
-    for (operation, outcome) in every_operation(&client, "local.stream-error.ModelStreamErrorException").await {
+    for (operation, outcome) in every_operation(&client, "local.stream-error.ModelStreamErrorException").await
+    {
         if operation.ends_with("Stream") {
             assert_eq!(outcome.unwrap_err().kind(), &ErrorKind::ModelStreamError, "{operation}");
         }
@@ -99,7 +103,8 @@ async fn a_native_stream_breaks_with_the_exception_too() {
 async fn a_model_s_own_words_stay_in_the_message() {
     let exception = Exception::new("ModelStreamErrorException").message("It broke.");
     let exception = exception.member("originalMessage", "tokens ran dry").member("originalStatusCode", 529);
-    let (_local, client) = start(LocalBedrock::builder().reply(Reply::text("a b c").exception_after(2, exception))).await;
+    let (_local, client) =
+        start(LocalBedrock::builder().reply(Reply::text("a b c").exception_after(2, exception))).await;
     let error = client.chat_stream(chat(NOVA)).await.unwrap().collect().await.unwrap_err();
     assert_eq!(error.message(), "It broke. (the model said 529: tokens ran dry)");
 }
@@ -164,7 +169,9 @@ async fn a_server_that_says_nothing_is_a_timeout_of_ours() {
     let slow = Reply::text("late").delay(Duration::from_secs(30)).forever();
     let (local, _) = start(LocalBedrock::builder().reply(slow)).await;
     let limit = Duration::from_millis(100);
-    for client in [builder(&local.endpoint()).read_timeout(limit), builder(&local.endpoint()).operation_timeout(limit)] {
+    for client in
+        [builder(&local.endpoint()).read_timeout(limit), builder(&local.endpoint()).operation_timeout(limit)]
+    {
         let error = client.build().await.unwrap().chat(chat(NOVA)).await.unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Timeout, "{error:?}");
         assert!(error.is_timeout() && !error.is_retryable());
@@ -175,7 +182,8 @@ async fn a_server_that_says_nothing_is_a_timeout_of_ours() {
 async fn missing_credentials_say_what_to_do() {
     let (local, _) = start(LocalBedrock::builder()).await;
     // nobody to ask at all
-    let client = Client::builder().sdk_config(&offline()).endpoint_url(local.endpoint()).build().await.unwrap();
+    let client =
+        Client::builder().sdk_config(&offline()).endpoint_url(local.endpoint()).build().await.unwrap();
     // and somebody who has none
     let empty = offline().into_builder().credentials_provider(SharedCredentialsProvider::new(Empty)).build();
     let other = Client::builder().sdk_config(&empty).endpoint_url(local.endpoint()).build().await.unwrap();
@@ -185,7 +193,8 @@ async fn missing_credentials_say_what_to_do() {
         let text = error.to_string();
         assert!(text.contains("aws configure sso") && text.contains("--local"), "{text}");
     }
-    let broken = offline().into_builder().credentials_provider(SharedCredentialsProvider::new(Broken)).build();
+    let broken =
+        offline().into_builder().credentials_provider(SharedCredentialsProvider::new(Broken)).build();
     let client = Client::builder().sdk_config(&broken).endpoint_url(local.endpoint()).build().await.unwrap();
     let error = client.chat(chat(NOVA)).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Auth, "{error:?}");
@@ -220,7 +229,8 @@ impl aws_credential_types::provider::ProvideCredentials for Broken {
 #[tokio::test]
 async fn an_api_key_is_sent_as_a_bearer_token() {
     let (local, _) = start(LocalBedrock::builder()).await;
-    let builder = Client::builder().sdk_config(&offline()).api_key("ABSK-test").endpoint_url(local.endpoint());
+    let builder =
+        Client::builder().sdk_config(&offline()).api_key("ABSK-test").endpoint_url(local.endpoint());
     assert!(!format!("{builder:?}").contains("ABSK"));
     builder.build().await.unwrap().chat(chat(NOVA)).await.unwrap();
     assert_eq!(local.received()[0].header("authorization"), Some("Bearer ABSK-test"));
@@ -234,7 +244,8 @@ async fn an_answer_that_is_cut_is_a_broken_connection() {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 4096];
         let _ = socket.read(&mut buffer).await;
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"output\":";
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"output\":";
         socket.write_all(head.as_bytes()).await.unwrap();
     });
     let client = builder(&url).build().await.unwrap();

@@ -98,15 +98,18 @@ async fn the_last_layer_is_the_outermost() {
     let local = LocalBedrock::start().await.unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let note = |name| Note { name, seen: Arc::clone(&seen), made: Arc::default() };
-    let client = builder(&local.endpoint()).layer(note("inner ")).layer(note("outer ")).build().await.unwrap();
+    let client =
+        builder(&local.endpoint()).layer(note("inner ")).layer(note("outer ")).build().await.unwrap();
     client.chat(chat(NOVA)).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), ["outer Converse", "inner Converse"]);
 }
 
 #[tokio::test]
 async fn tower_s_own_layers_fit_and_their_errors_are_ours() {
-    let (local, _) = start(LocalBedrock::builder().reply(Reply::text("late").delay(Duration::from_secs(9)))).await;
-    let client = builder(&local.endpoint()).layer(TimeoutLayer::new(Duration::from_millis(50))).build().await.unwrap();
+    let (local, _) =
+        start(LocalBedrock::builder().reply(Reply::text("late").delay(Duration::from_secs(9)))).await;
+    let client =
+        builder(&local.endpoint()).layer(TimeoutLayer::new(Duration::from_millis(50))).build().await.unwrap();
     let error = client.chat(chat(NOVA)).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Timeout, "{error:?}");
     // an error of ours goes through a foreign layer as it is
@@ -135,7 +138,13 @@ async fn a_ready_sdk_client_is_a_way_in() {
             .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
             .region(aws_config::Region::new("eu-west-1"))
             .endpoint_url(local.endpoint())
-            .credentials_provider(aws_credential_types::Credentials::new("AKIDOTHER", "s", None, None, "test"))
+            .credentials_provider(aws_credential_types::Credentials::new(
+                "AKIDOTHER",
+                "s",
+                None,
+                None,
+                "test",
+            ))
             .build(),
     );
     let client = Client::builder().sdk_client(sdk.clone()).build().await.unwrap();
@@ -165,8 +174,10 @@ async fn pool_settings_do_not_break_a_call() {
 #[test]
 fn the_blocking_client_does_it_all() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let script = LocalBedrock::builder()
-        .reply(Reply::chunks([json!({"a": 1}), json!({"b": 2})]).on(bedrock_llm_schema::Operation::InvokeModelWithResponseStream));
+    let script = LocalBedrock::builder().reply(
+        Reply::chunks([json!({"a": 1}), json!({"b": 2})])
+            .on(bedrock_llm_schema::Operation::InvokeModelWithResponseStream),
+    );
     let local = runtime.block_on(script.start()).unwrap();
     let client = builder(&local.endpoint()).build_blocking().unwrap();
     assert!(!client.chat(chat(NOVA)).unwrap().text().is_empty());

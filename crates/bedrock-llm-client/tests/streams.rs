@@ -27,7 +27,9 @@ async fn broken(mut stream: ChatStream) -> Error {
 #[tokio::test]
 async fn a_cut_stream_is_truncated_and_keeps_what_came() {
     for mode in [ApiMode::Converse, ApiMode::Invoke] {
-        for reply in [Reply::text("one two three four").cut_after(3), Reply::text("one two three four").cut_inside(3)] {
+        for reply in
+            [Reply::text("one two three four").cut_after(3), Reply::text("one two three four").cut_inside(3)]
+        {
             let (_local, client) = start_in(mode, LocalBedrock::builder().reply(reply)).await;
             let error = broken(client.chat_stream(chat(CLAUDE)).await.unwrap()).await;
             assert_eq!(error.kind(), &ErrorKind::StreamTruncated, "{mode:?} {error:?}");
@@ -39,7 +41,8 @@ async fn a_cut_stream_is_truncated_and_keeps_what_came() {
 
 #[tokio::test]
 async fn a_damaged_frame_is_no_answer() {
-    let (_local, client) = start(LocalBedrock::builder().reply(Reply::text("one two three four").corrupt_after(3))).await;
+    let (_local, client) =
+        start(LocalBedrock::builder().reply(Reply::text("one two three four").corrupt_after(3))).await;
     let error = broken(client.chat_stream(chat(NOVA)).await.unwrap()).await;
     assert_eq!(error.kind(), &ErrorKind::Decode, "{error:?}");
     assert!(error.partial().is_some());
@@ -47,22 +50,28 @@ async fn a_damaged_frame_is_no_answer() {
 
 #[tokio::test]
 async fn a_silent_stream_is_given_up() {
-    let (local, _) = start(LocalBedrock::builder().reply(Reply::text("one two three").stall_after(3).times(2))).await;
-    let client = builder(&local.endpoint()).stream_idle_timeout(Duration::from_millis(150)).build().await.unwrap();
+    let (local, _) =
+        start(LocalBedrock::builder().reply(Reply::text("one two three").stall_after(3).times(2))).await;
+    let client =
+        builder(&local.endpoint()).stream_idle_timeout(Duration::from_millis(150)).build().await.unwrap();
     let error = broken(client.chat_stream(chat(NOVA)).await.unwrap()).await;
     assert_eq!(error.kind(), &ErrorKind::StreamStalled, "{error:?}");
     assert!(error.is_timeout() && !error.partial().unwrap().text().is_empty());
     assert!(error.hint().unwrap().contains("stream_idle_timeout"));
     // and waited for where the caller says so
     let patient = builder(&local.endpoint()).stream_idle_timeout(None).build().await.unwrap();
-    let waiting = tokio::time::timeout(Duration::from_millis(400), broken(patient.chat_stream(chat(NOVA)).await.unwrap()));
+    let waiting = tokio::time::timeout(
+        Duration::from_millis(400),
+        broken(patient.chat_stream(chat(NOVA)).await.unwrap()),
+    );
     assert!(waiting.await.is_err());
 }
 
 #[tokio::test]
 async fn a_slow_consumer_is_no_silent_stream() {
     let (local, _) = start(LocalBedrock::builder().reply(Reply::text("one two three four five"))).await;
-    let client = builder(&local.endpoint()).stream_idle_timeout(Duration::from_millis(100)).build().await.unwrap();
+    let client =
+        builder(&local.endpoint()).stream_idle_timeout(Duration::from_millis(100)).build().await.unwrap();
     let mut stream = client.chat_stream(chat(NOVA)).await.unwrap();
     let mut text = String::new();
     while let Some(event) = stream.next().await {
@@ -101,7 +110,8 @@ async fn dropping_a_stream_closes_its_connection() {
     let stream = client.chat_stream(chat(NOVA)).await.unwrap();
     assert!(!watch.is_finished());
     drop(stream);
-    let left = tokio::time::timeout(Duration::from_secs(5), watch).await.expect("the server never saw it").unwrap();
+    let left =
+        tokio::time::timeout(Duration::from_secs(5), watch).await.expect("the server never saw it").unwrap();
     assert_eq!(left, 0);
 }
 
@@ -111,7 +121,8 @@ async fn giving_up_on_a_stream_closes_its_connection_though_it_is_held() {
     let client = builder(&url).stream_idle_timeout(Duration::from_millis(50)).build().await.unwrap();
     let mut stream = client.chat_stream(chat(NOVA)).await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), &ErrorKind::StreamStalled);
-    let left = tokio::time::timeout(Duration::from_secs(5), watch).await.expect("the server never saw it").unwrap();
+    let left =
+        tokio::time::timeout(Duration::from_secs(5), watch).await.expect("the server never saw it").unwrap();
     assert_eq!(left, 0);
     drop(stream);
 }
@@ -123,7 +134,8 @@ async fn dropping_a_call_closes_its_connection() {
     // the head comes, the body does not
     let call = tokio::time::timeout(Duration::from_millis(200), client.chat(chat(NOVA)));
     assert!(call.await.is_err());
-    let left = tokio::time::timeout(Duration::from_secs(5), watch).await.expect("the server never saw it").unwrap();
+    let left =
+        tokio::time::timeout(Duration::from_secs(5), watch).await.expect("the server never saw it").unwrap();
     assert_eq!(left, 0);
 }
 

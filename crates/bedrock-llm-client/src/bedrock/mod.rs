@@ -11,17 +11,17 @@ use std::time::Duration;
 
 use bedrock_llm_providers::{OnUnsupported, Registry};
 use bedrock_llm_schema::{
-    ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest, CountTokensRequest,
-    CountTokensResponse, Error, ErrorKind, InvokeRequest, InvokeResponse, InvokeStream, InvokeStreamRequest, ModelId,
-    Operation, Request,
+    ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
+    CountTokensRequest, CountTokensResponse, Error, ErrorKind, InvokeRequest, InvokeResponse, InvokeStream,
+    InvokeStreamRequest, ModelId, Operation, Request, Violations,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde::Serialize;
 use tower::Service;
 
-pub use mode::{ApiMode, native_only};
 pub(crate) use mode::NativeModels;
+pub use mode::{ApiMode, native_only};
 
 use crate::transport::call::{self, JSON, Reply};
 use crate::transport::events::Opened;
@@ -73,13 +73,16 @@ impl Bedrock {
     }
 
     async fn chat(self, mut request: ChatRequest) -> Result<ChatResponse, Error> {
-        if self.0.settings.validate {
-            request.validate().map_err(|violations| refuse(violations.into(), Operation::Converse, &request.model))?;
-        }
+        let operation = Operation::Converse;
+        check(
+            &request.model,
+            operation,
+            || if self.0.settings.validate { request.validate() } else { Ok(()) },
+        )?;
         if self.0.settings.is_native(&request.model) {
             return native::chat(&self.0, request).await;
         }
-        let call = converse(&mut request, Operation::Converse, "converse")?;
+        let call = converse(&mut request, operation, "converse")?;
         let (reply, context) = self.0.sdk.send(call).await?;
         let mut response: ChatResponse = reply.json().map_err(|error| context.explain(error))?;
         response.request_id = context.request_id;
@@ -87,23 +90,22 @@ impl Bedrock {
     }
 
     async fn chat_stream(self, request: ChatStreamRequest) -> Result<ChatStream, Error> {
-        if self.0.settings.validate {
-            let refused = |violations: bedrock_llm_schema::Violations| {
-                refuse(violations.into(), Operation::ConverseStream, &request.0.model)
-            };
-            request.validate().map_err(refused)?;
-        }
+        let operation = Operation::ConverseStream;
+        check(&request.0.model, operation, || {
+            if self.0.settings.validate { request.validate() } else { Ok(()) }
+        })?;
         let ChatStreamRequest(mut request) = request;
         if self.0.settings.is_native(&request.model) {
             return native::chat_stream(&self.0, request).await;
         }
-        let call = converse(&mut request, Operation::ConverseStream, "converse-stream")?;
+        let call = converse(&mut request, operation, "converse-stream")?;
         let opened = self.0.sdk.open(call, self.0.settings.stream_idle_timeout).await?;
         let request_id = opened.context.request_id.clone();
         Ok(ChatStream::new(opened.events(), request_id))
     }
 
     async fn count_tokens(self, mut request: CountTokensRequest) -> Result<CountTokensResponse, Error> {
+        check(&request.model, Operation::CountTokens, || Ok(()))?;
         let model = std::mem::take(&mut request.model);
         let context = Context::new(Operation::CountTokens, Some(&model));
         let body = to_json(&request, &context)?;
@@ -114,13 +116,18 @@ impl Bedrock {
         Ok(response)
     }
 
-    async fn apply_guardrail(self, mut request: ApplyGuardrailRequest) -> Result<ApplyGuardrailResponse, Error> {
+    async fn apply_guardrail(
+        self,
+        mut request: ApplyGuardrailRequest,
+    ) -> Result<ApplyGuardrailResponse, Error> {
         let identifier = std::mem::take(&mut request.guardrail_identifier);
         let version = std::mem::take(&mut request.guardrail_version);
         let context = Context::new(Operation::ApplyGuardrail, None);
         for (value, name) in [(&identifier, "guardrail_identifier"), (&version, "guardrail_version")] {
             if value.is_empty() {
-                return Err(context.explain(Error::new(ErrorKind::InvalidRequest, format!("{name} is empty"))));
+                return Err(
+                    context.explain(Error::new(ErrorKind::InvalidRequest, format!("{name} is empty")))
+                );
             }
         }
         let body = to_json(&request, &context)?;
@@ -159,9 +166,14 @@ impl Inner {
         let Reply { head, body } = reply;
         // the bytes are there already: this takes them out of the SDK's body, sharing them
         let collected = body.collect().await.map(http_body_util::Collected::to_bytes);
-        let body = collected.map_err(|error| context.explain(Error::new(ErrorKind::Decode, "the body was lost").with_source(error)))?;
+        let body = collected.map_err(|error| {
+            context.explain(Error::new(ErrorKind::Decode, "the body was lost").with_source(error))
+        })?;
         let request_id = context.request_id.clone();
-        Ok((InvokeResponse { body, content_type: head.content_type, headers: head.amzn, request_id }, context))
+        Ok((
+            InvokeResponse { body, content_type: head.content_type, headers: head.amzn, request_id },
+            context,
+        ))
     }
 
     async fn open_native(&self, request: InvokeRequest) -> Result<Opened, Error> {
@@ -175,21 +187,24 @@ impl Inner {
 fn converse(request: &mut ChatRequest, operation: Operation, verb: &str) -> Result<Call, Error> {
     let model = std::mem::take(&mut request.model);
     let context = Context::new(operation, Some(&model));
-    if model.is_empty() {
-        return Err(no_model(&context));
-    }
     let body = to_json(request, &context)?;
     Ok(Call::json(context, call::model_path(&model, verb), body))
 }
 
-fn invoke_call(request: InvokeRequest, operation: Operation, verb: &str, accept: &'static str) -> Result<Call, Error> {
+fn invoke_call(
+    request: InvokeRequest,
+    operation: Operation,
+    verb: &str,
+    accept: &'static str,
+) -> Result<Call, Error> {
+    check(&request.model, operation, || Ok(()))?;
     let context = Context::new(operation, Some(&request.model));
-    if request.model.is_empty() {
-        return Err(no_model(&context));
-    }
     let mut call = Call::json(context, call::model_path(&request.model, verb), request.body)
         .header(accept, request.accept.unwrap_or_else(|| JSON.to_owned()))
-        .optional_header("x-amzn-bedrock-performanceconfig-latency", request.performance_latency.map(|it| it.to_string()))
+        .optional_header(
+            "x-amzn-bedrock-performanceconfig-latency",
+            request.performance_latency.map(|it| it.to_string()),
+        )
         .optional_header("x-amzn-bedrock-service-tier", request.service_tier.map(|it| it.to_string()))
         .optional_header("x-amzn-bedrock-request-metadata", request.request_metadata);
     if let Some(guardrail) = request.guardrail {
@@ -197,7 +212,10 @@ fn invoke_call(request: InvokeRequest, operation: Operation, verb: &str, accept:
             .optional_header("x-amzn-bedrock-guardrailidentifier", guardrail.guardrail_identifier)
             .optional_header("x-amzn-bedrock-guardrailversion", guardrail.guardrail_version)
             // here alone the API spells it in capitals
-            .optional_header("x-amzn-bedrock-trace", guardrail.trace.map(|trace| trace.as_str().to_uppercase()));
+            .optional_header(
+                "x-amzn-bedrock-trace",
+                guardrail.trace.map(|trace| trace.as_str().to_uppercase()),
+            );
     }
     if let Some(content_type) = request.content_type {
         call.content_type = content_type;
@@ -208,16 +226,25 @@ fn invoke_call(request: InvokeRequest, operation: Operation, verb: &str, accept:
 fn to_json<T: Serialize>(request: &T, context: &Context) -> Result<Bytes, Error> {
     let written = serde_json::to_vec(request).map(Bytes::from);
     written.map_err(|error| {
-        context.explain(Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON").with_source(error))
+        context.explain(
+            Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON").with_source(error),
+        )
     })
 }
 
-fn no_model(context: &Context) -> Error {
-    context.explain(Error::new(ErrorKind::InvalidRequest, "the request names no model"))
-}
-
-fn refuse(error: Error, operation: Operation, model: &ModelId) -> Error {
-    Context::new(operation, Some(model)).explain(error)
+/// What must hold before anything is sent: a model, and what `rules` say.
+fn check(
+    model: &ModelId,
+    operation: Operation,
+    rules: impl FnOnce() -> Result<(), Violations>,
+) -> Result<(), Error> {
+    let error = if model.is_empty() {
+        Error::new(ErrorKind::InvalidRequest, "the request names no model")
+    } else {
+        let Err(violations) = rules() else { return Ok(()) };
+        Error::from(violations)
+    };
+    Err(Context::new(operation, (!model.is_empty()).then_some(model)).explain(error))
 }
 
 macro_rules! serve {

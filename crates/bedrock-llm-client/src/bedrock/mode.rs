@@ -26,7 +26,10 @@ const KINDS: &[(ModelIdKind, &str)] = &[
     // API reference of Converse, member modelId
     (ModelIdKind::ImportedModel, "\"The Converse API doesn't support imported models.\""),
     // User guide, "Model compatibility" of Bedrock Marketplace
-    (ModelIdKind::SageMakerEndpoint, "\"All models can use the InvokeModel operation. Some models can use the Converse operation.\""),
+    (
+        ModelIdKind::SageMakerEndpoint,
+        "\"All models can use the InvokeModel operation. Some models can use the Converse operation.\"",
+    ),
 ];
 
 /// Beginnings of base ids whose models [`ApiMode::Auto`] calls natively.

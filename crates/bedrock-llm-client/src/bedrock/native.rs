@@ -6,7 +6,9 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use bedrock_llm_providers::{CodecError, EncodeOptions, InvocationMetrics, Provider, StreamDecoder};
 use bedrock_llm_schema::guardrail::GuardrailStreamProcessingMode;
-use bedrock_llm_schema::{ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, InvokeRequest, Operation, StreamEvent};
+use bedrock_llm_schema::{
+    ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, InvokeRequest, Operation, StreamEvent,
+};
 use bytes::Bytes;
 use futures_core::Stream;
 use serde_json::{Map, Value};
@@ -31,11 +33,18 @@ pub(super) async fn chat_stream(inner: &Inner, request: ChatRequest) -> Result<C
     let context = opened.context.clone();
     let request_id = context.request_id.clone();
     let chunks = opened.chunks();
-    Ok(ChatStream::new(Decoding { chunks: Some(chunks), decoder: provider.stream_decoder(), owed: VecDeque::new(), context }, request_id))
+    Ok(ChatStream::new(
+        Decoding { chunks: Some(chunks), decoder: provider.stream_decoder(), owed: VecDeque::new(), context },
+        request_id,
+    ))
 }
 
 /// The native call for a chat: what Converse has in the body and InvokeModel in headers is moved there.
-fn encode(inner: &Inner, mut request: ChatRequest, operation: Operation) -> Result<(Arc<dyn Provider>, InvokeRequest), Error> {
+fn encode(
+    inner: &Inner,
+    mut request: ChatRequest,
+    operation: Operation,
+) -> Result<(Arc<dyn Provider>, InvokeRequest), Error> {
     let context = Context::new(operation, Some(&request.model));
     let explain = |error: CodecError| context.explain(error.into());
     let streaming = operation == Operation::InvokeModelWithResponseStream;
@@ -53,7 +62,9 @@ fn encode(inner: &Inner, mut request: ChatRequest, operation: Operation) -> Resu
     }
     let mode = guardrail.as_ref().and_then(|guardrail| guardrail.stream_processing_mode.as_ref());
     let body = match mode {
-        Some(mode) if streaming => with_stream_mode(&encoded.body, mode).map_err(|error| context.explain(error))?,
+        Some(mode) if streaming => {
+            with_stream_mode(&encoded.body, mode).map_err(|error| context.explain(error))?
+        }
         _ => encoded.body,
     };
     let mut call = InvokeRequest::new(request.model, body);
@@ -63,7 +74,9 @@ fn encode(inner: &Inner, mut request: ChatRequest, operation: Operation) -> Resu
     if let Some(metadata) = metadata {
         let text = serde_json::to_string(&metadata);
         call.request_metadata = Some(text.map_err(|error| {
-            context.explain(Error::new(ErrorKind::InvalidRequest, "request_metadata is not JSON").with_source(error))
+            context.explain(
+                Error::new(ErrorKind::InvalidRequest, "request_metadata is not JSON").with_source(error),
+            )
         })?);
     }
     Ok((provider, call))
@@ -71,7 +84,8 @@ fn encode(inner: &Inner, mut request: ChatRequest, operation: Operation) -> Resu
 
 /// Native streams say in the body how they are guarded (user guide, "Include a guardrail … InvokeModel").
 fn with_stream_mode(body: &[u8], mode: &GuardrailStreamProcessingMode) -> Result<Bytes, Error> {
-    let unfit = |error| Error::new(ErrorKind::Unexpected, "the native body is no JSON object").with_source(error);
+    let unfit =
+        |error| Error::new(ErrorKind::Unexpected, "the native body is no JSON object").with_source(error);
     let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(unfit)?;
     let config = body.entry("amazon-bedrock-guardrailConfig").or_insert_with(|| Value::Object(Map::new()));
     if let Value::Object(config) = config {

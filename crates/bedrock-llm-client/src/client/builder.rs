@@ -9,9 +9,9 @@ use bedrock_llm_providers::{OnUnsupported, Registry};
 use bedrock_llm_schema::{Error, ModelId};
 use tower::layer::util::{Identity, Stack};
 
+use super::Client;
 use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
-use super::Client;
 use crate::bedrock::Settings as BedrockSettings;
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 
@@ -96,7 +96,8 @@ impl<L> ClientBuilder<L> {
 
     /// A role that calls are made as, assumed with the credentials that are given or found.
     pub fn assume_role(mut self, arn: impl Into<String>) -> Self {
-        self.settings.assume_role = Some(AssumeRole { arn: arn.into(), session_name: None, external_id: None });
+        self.settings.assume_role =
+            Some(AssumeRole { arn: arn.into(), session_name: None, external_id: None });
         self
     }
 

@@ -200,12 +200,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_builder_says_about_identity_goes_before_the_environment() {
-        let config = SdkConfig::builder().behavior_version(behavior()).region(Region::new("us-east-1")).build();
+        let config =
+            SdkConfig::builder().behavior_version(behavior()).region(Region::new("us-east-1")).build();
         let keys = Keys { access_key_id: "a".into(), secret_access_key: "b".into(), session_token: None };
-        let with_keys = Settings { sdk_config: Some(config.clone()), keys: Some(keys), ..Settings::default() };
+        let with_keys =
+            Settings { sdk_config: Some(config.clone()), keys: Some(keys), ..Settings::default() };
         let built = with_keys.identify().await.build();
         assert_eq!(built.auth_scheme_preference(), Some(&[SIGV4].into()));
-        let with_token = Settings { sdk_config: Some(config), api_key: Some("k".into()), ..Settings::default() };
+        let with_token =
+            Settings { sdk_config: Some(config), api_key: Some("k".into()), ..Settings::default() };
         assert_eq!(
             with_token.identify().await.build().auth_scheme_preference(),
             Some(&[HTTP_BEARER_AUTH_SCHEME_ID].into())

@@ -11,13 +11,14 @@ use std::task::{Context, Poll};
 
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
-    CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse, InvokeStream, InvokeStreamRequest,
+    CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse, InvokeStream,
+    InvokeStreamRequest,
 };
 use tower::{Service, ServiceExt as _};
 
 pub use builder::ClientBuilder;
-pub use stack::{ClientLayer, ClientRequest};
 use stack::Stack;
+pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
 
@@ -86,7 +87,10 @@ impl Client {
     ///
     /// # Errors
     /// See [`send`](Self::send). Inference profiles and models without the operation are refused by the service.
-    pub async fn count_tokens(&self, request: impl Into<CountTokensRequest>) -> Result<CountTokensResponse, Error> {
+    pub async fn count_tokens(
+        &self,
+        request: impl Into<CountTokensRequest>,
+    ) -> Result<CountTokensResponse, Error> {
         self.send(request.into()).await
     }
 
@@ -94,7 +98,10 @@ impl Client {
     ///
     /// # Errors
     /// See [`send`](Self::send).
-    pub async fn apply_guardrail(&self, request: ApplyGuardrailRequest) -> Result<ApplyGuardrailResponse, Error> {
+    pub async fn apply_guardrail(
+        &self,
+        request: ApplyGuardrailRequest,
+    ) -> Result<ApplyGuardrailResponse, Error> {
         self.send(request).await
     }
 
@@ -110,7 +117,10 @@ impl Client {
     ///
     /// # Errors
     /// See [`send`](Self::send). What fails later is an item of the stream.
-    pub async fn invoke_stream(&self, request: impl Into<InvokeStreamRequest>) -> Result<InvokeStream, Error> {
+    pub async fn invoke_stream(
+        &self,
+        request: impl Into<InvokeStreamRequest>,
+    ) -> Result<InvokeStream, Error> {
         self.send(request.into()).await
     }
 }

@@ -48,7 +48,9 @@ impl Settings {
             ("stream_idle_timeout", self.stream_idle_timeout),
             ("pool_idle_timeout", self.pool_idle_timeout),
         ];
-        if let Some((name, _)) = durations.iter().find(|(_, value)| value.is_some_and(|value| value.is_zero())) {
+        if let Some((name, _)) =
+            durations.iter().find(|(_, value)| value.is_some_and(|value| value.is_zero()))
+        {
             return Err(bad(name, "zero would fail every call; leave it out instead"));
         }
         if let Some(region) = &self.region {
@@ -64,11 +66,16 @@ impl Settings {
             ("credentials", self.keys.as_ref().map(|keys| keys.access_key_id.as_str())),
             ("credentials", self.keys.as_ref().map(|keys| keys.secret_access_key.as_str())),
         ];
-        if let Some((name, _)) = texts.iter().find(|(_, text)| text.is_some_and(|text| text.trim().is_empty())) {
+        if let Some((name, _)) =
+            texts.iter().find(|(_, text)| text.is_some_and(|text| text.trim().is_empty()))
+        {
             return Err(bad(name, "it is empty"));
         }
         if self.assume_role.as_ref().is_some_and(|role| !role.arn.starts_with("arn:")) {
-            return Err(bad("assume_role", "it wants a role's ARN, such as arn:aws:iam::123456789012:role/name"));
+            return Err(bad(
+                "assume_role",
+                "it wants a role's ARN, such as arn:aws:iam::123456789012:role/name",
+            ));
         }
         self.check_company()
     }
@@ -117,7 +124,8 @@ fn check_region(region: &str) -> Result<(), Error> {
 }
 
 fn check_url(url: &str) -> Result<(), Error> {
-    let parsed = url.parse::<http::Uri>().map_err(|error| bad("endpoint_url", &format!("`{url}`: {error}")))?;
+    let parsed =
+        url.parse::<http::Uri>().map_err(|error| bad("endpoint_url", &format!("`{url}`: {error}")))?;
     if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none_or(str::is_empty) {
         return Err(bad("endpoint_url", &format!("`{url}` is no URL such as http://127.0.0.1:8080")));
     }
@@ -148,7 +156,9 @@ mod tests {
         let empty = Settings { api_key: Some(" ".to_owned()), ..Settings::default() };
         assert!(complaint(&empty).contains("`api_key`"));
         let role = AssumeRole { arn: "role/x".to_owned(), session_name: None, external_id: None };
-        assert!(complaint(&Settings { assume_role: Some(role), ..Settings::default() }).contains("`assume_role`"));
+        assert!(
+            complaint(&Settings { assume_role: Some(role), ..Settings::default() }).contains("`assume_role`")
+        );
     }
 
     #[test]

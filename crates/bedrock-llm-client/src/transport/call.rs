@@ -44,7 +44,10 @@ impl Call {
 /// Neither path nor body: the one may be an account's ARN, the other is a prompt.
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("context", &self.context).field("bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("context", &self.context)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,12 +93,19 @@ impl Context {
 
     /// Names the inference profile to use, where the service says that one is needed.
     pub(crate) fn advise(&self, error: Error, region: Option<&str>) -> Error {
-        let (ErrorKind::InferenceProfileRequired, Some(model)) = (error.kind(), &self.model) else { return error };
+        let (ErrorKind::InferenceProfileRequired, Some(model)) = (error.kind(), &self.model) else {
+            return error;
+        };
         let profile = region.and_then(|region| Catalog::builtin().inference_profile_for(model, region));
         let hint = match (profile, region) {
             (Some(profile), Some(region)) => format!("use the inference profile {profile} in {region}"),
-            (None, Some(region)) => format!("use an inference profile of {model} that {region} has; see `bedrock-llm models`"),
-            (_, None) => "use one of the model's inference profiles, such as us.<model>; see `bedrock-llm models`".to_owned(),
+            (None, Some(region)) => {
+                format!("use an inference profile of {model} that {region} has; see `bedrock-llm models`")
+            }
+            (_, None) => {
+                "use one of the model's inference profiles, such as us.<model>; see `bedrock-llm models`"
+                    .to_owned()
+            }
         };
         error.with_hint(hint)
     }
@@ -132,7 +142,9 @@ impl Reply {
         // the fast way first; the path of the place is worth its price only when it fails
         serde_json::from_slice(bytes).map_err(|plain| {
             let mut reader = serde_json::Deserializer::from_slice(bytes);
-            let place = serde_path_to_error::deserialize::<_, T>(&mut reader).err().map(|error| error.path().to_string());
+            let place = serde_path_to_error::deserialize::<_, T>(&mut reader)
+                .err()
+                .map(|error| error.path().to_string());
             let place = place.unwrap_or_else(|| ".".to_owned());
             let message = format!("the response is not what this operation answers, at {place}");
             Error::new(ErrorKind::Decode, message).with_source(plain)
@@ -146,16 +158,23 @@ mod tests {
 
     #[test]
     fn labels_are_escaped_as_the_sdk_does() {
-        assert_eq!(model_path(&"us.amazon.nova-lite-v1:0".into(), "converse"), "/model/us.amazon.nova-lite-v1%3A0/converse");
+        assert_eq!(
+            model_path(&"us.amazon.nova-lite-v1:0".into(), "converse"),
+            "/model/us.amazon.nova-lite-v1%3A0/converse"
+        );
         let arn = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abc".into();
-        assert_eq!(model_path(&arn, "invoke"), "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aimported-model%2Fabc/invoke");
+        assert_eq!(
+            model_path(&arn, "invoke"),
+            "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aimported-model%2Fabc/invoke"
+        );
         assert_eq!(guardrail_path("gr-1", "DRAFT"), "/guardrail/gr-1/version/DRAFT/apply");
     }
 
     #[test]
     fn the_profile_of_the_region_is_named() {
         let context = Context::new(Operation::Converse, Some(&"deepseek.r1-v1:0".into()));
-        let error = || Error::new(ErrorKind::InferenceProfileRequired, "on-demand throughput isn’t supported");
+        let error =
+            || Error::new(ErrorKind::InferenceProfileRequired, "on-demand throughput isn’t supported");
         assert!(context.advise(error(), Some("us-east-1")).hint().unwrap().contains("us.deepseek.r1-v1:0"));
         assert!(context.advise(error(), Some("eu-west-1")).hint().unwrap().contains("eu-west-1"));
         assert!(context.advise(error(), None).hint().is_some());

@@ -26,7 +26,9 @@ impl Opened {
     }
 
     /// The events of a Converse stream.
-    pub(crate) fn events(self) -> Meanings<fn(&str, &Bytes) -> Result<Option<StreamEvent>, serde_json::Error>> {
+    pub(crate) fn events(
+        self,
+    ) -> Meanings<fn(&str, &Bytes) -> Result<Option<StreamEvent>, serde_json::Error>> {
         let mean: fn(&str, &Bytes) -> _ = |kind, payload| StreamEvent::from_frame(kind, payload).map(Some);
         Meanings { opened: self, mean }
     }
@@ -86,9 +88,11 @@ where
 /// The event's type, or what the frame says went wrong.
 fn event_type(message: &Message) -> Result<&str, Error> {
     let header = |wanted: &str| {
-        message.headers().iter().find(|header| header.name().as_str() == wanted).and_then(|header| match header.value() {
-            HeaderValue::String(text) => Some(text.as_str()),
-            _ => None,
+        message.headers().iter().find(|header| header.name().as_str() == wanted).and_then(|header| {
+            match header.value() {
+                HeaderValue::String(text) => Some(text.as_str()),
+                _ => None,
+            }
         })
     };
     match header(":message-type") {
@@ -117,7 +121,9 @@ fn exception(code: Option<&str>, payload: &[u8]) -> Error {
     let said: Said = serde_json::from_slice(payload).unwrap_or_default();
     let mut message = said.message.unwrap_or_default();
     match (said.original_message, said.original_status_code) {
-        (Some(original), Some(status)) => message.push_str(&format!(" (the model said {status}: {original})")),
+        (Some(original), Some(status)) => {
+            message.push_str(&format!(" (the model said {status}: {original})"))
+        }
         (Some(original), None) => message.push_str(&format!(" (the model said: {original})")),
         (None, Some(status)) => message.push_str(&format!(" (the model said {status})")),
         (None, None) => {}

@@ -6,6 +6,7 @@ use std::io;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::SdkError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::retry::ErrorKind as RetryKind;
 use bedrock_llm_schema::{Error, ErrorKind, ServiceError};
 use serde::Deserialize;
 
@@ -15,8 +16,7 @@ const CREDENTIALS_HINT: &str = "log in with `aws configure sso` and `aws sso log
      AWS_SECRET_ACCESS_KEY, or give a Bedrock API key in AWS_BEARER_TOKEN_BEDROCK; to go without an account, run against the \
      local endpoint with `--local`";
 
-pub(crate) const REGION_HINT: &str =
-    "call `.region(\"us-east-1\")` on the builder, set AWS_REGION, or give the profile in ~/.aws/config a region";
+pub(crate) const REGION_HINT: &str = "call `.region(\"us-east-1\")` on the builder, set AWS_REGION, or give the profile in ~/.aws/config a region";
 
 /// What the service says in an error's body.
 #[derive(Default, Deserialize)]
@@ -50,7 +50,11 @@ pub(super) fn from_reply(reply: &Reply) -> Error {
 }
 
 /// The SDK could not get an answer.
-pub(super) fn from_sdk<E>(error: SdkError<E, HttpResponse>, endpoint: Option<&str>, region: Option<&str>) -> Error
+pub(super) fn from_sdk<E>(
+    error: SdkError<E, HttpResponse>,
+    endpoint: Option<&str>,
+    region: Option<&str>,
+) -> Error
 where
     E: StdError + Send + Sync + 'static,
 {
@@ -61,9 +65,10 @@ where
     };
     let made = match &error {
         SdkError::TimeoutError(_) => timeout(&target),
-        SdkError::ResponseError(_) => {
-            Error::new(ErrorKind::Connect, format!("the connection to {target} broke while the answer was read"))
-        }
+        SdkError::ResponseError(_) => Error::new(
+            ErrorKind::Connect,
+            format!("the connection to {target} broke while the answer was read"),
+        ),
         _ => by_cause(&error, &target),
     };
     made.with_source(error)
@@ -80,7 +85,8 @@ where
     }
     // orchestrator/auth.rs: "no auth scheme matched auth scheme options …", when nothing provides an identity
     if says("no auth scheme") || says("nofoundidentity") || says("no identity resolver") {
-        return Error::new(ErrorKind::MissingCredentials, "no credentials were found").with_hint(CREDENTIALS_HINT);
+        return Error::new(ErrorKind::MissingCredentials, "no credentials were found")
+            .with_hint(CREDENTIALS_HINT);
     }
     // endpoint rules: "Invalid Configuration: Missing Region"; SigV4: "missing signing region"
     if says("missing region") || says("signing region") {
@@ -89,7 +95,10 @@ where
     let dispatch = match error {
         SdkError::DispatchFailure(dispatch) => dispatch,
         SdkError::ConstructionFailure(_) => {
-            return Error::new(ErrorKind::InvalidRequest, format!("the request could not be made: {}", innermost(error)));
+            return Error::new(
+                ErrorKind::InvalidRequest,
+                format!("the request could not be made: {}", innermost(error)),
+            );
         }
         _ => return Error::new(ErrorKind::Unexpected, innermost(error)),
     };
@@ -104,8 +113,17 @@ where
         return Error::new(ErrorKind::Connect, format!("{target} cannot be reached: {}", innermost(error)))
             .with_hint("check the endpoint URL and its port, the region, the network and the proxy");
     }
+    if dispatch.as_other() == Some(RetryKind::TransientError) {
+        return Error::new(
+            ErrorKind::Connect,
+            format!("the connection to {target} broke before the answer: {}", innermost(error)),
+        );
+    }
     if dispatch.is_user() {
-        return Error::new(ErrorKind::Config, format!("the request to {target} could not be sent: {}", innermost(error)));
+        return Error::new(
+            ErrorKind::Config,
+            format!("the request to {target} could not be sent: {}", innermost(error)),
+        );
     }
     Error::new(ErrorKind::Unexpected, innermost(error))
 }
@@ -120,8 +138,10 @@ fn from_credentials(error: &CredentialsError) -> Error {
         CredentialsError::CredentialsNotLoaded(_) => {
             Error::new(ErrorKind::MissingCredentials, "no credentials were found").with_hint(CREDENTIALS_HINT)
         }
-        other => Error::new(ErrorKind::Auth, format!("credentials could not be loaded: {}", innermost(other)))
-            .with_hint("renew them (`aws sso login`), check the profile and the role's trust"),
+        other => {
+            Error::new(ErrorKind::Auth, format!("credentials could not be loaded: {}", innermost(other)))
+                .with_hint("renew them (`aws sso login`), check the profile and the role's trust")
+        }
     }
 }
 

@@ -151,3 +151,6 @@ fn stalled(limit: Duration) -> Error {
     Error::new(ErrorKind::StreamStalled, format!("the stream said nothing for {limit:?}"))
         .with_hint("raise `stream_idle_timeout` if the model may think that long")
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,8 @@ impl Sdk {
         let started = Instant::now();
         let wire = Wire::new(call, streaming);
         // the model's id stands in our path; the carrier only must have one
-        let sent = self.client.invoke_model().model_id("carrier").customize().interceptor(wire.clone()).send().await;
+        let sent =
+            self.client.invoke_model().model_id("carrier").customize().interceptor(wire.clone()).send().await;
         let mut context = wire.call().context.clone();
         let reply = wire.take_reply();
         if let Some(reply) = &reply {
@@ -53,7 +54,9 @@ impl Sdk {
         let outcome = match (sent, reply) {
             (Ok(_), Some(reply)) => Ok(reply),
             (Err(_), Some(reply)) if reply.head.status >= 300 => Err(failure::from_reply(&reply)),
-            (Err(error), _) => Err(failure::from_sdk(error, self.endpoint.as_deref(), self.region.as_deref())),
+            (Err(error), _) => {
+                Err(failure::from_sdk(error, self.endpoint.as_deref(), self.region.as_deref()))
+            }
             (Ok(_), None) => Err(failure::unread()),
         };
         let elapsed = started.elapsed();

@@ -115,7 +115,8 @@ impl DeserializeResponse for Wire {
             return done();
         }
         // the SDK wants to know of the failure, to drop a broken connection; what it was, the reply tells
-        let error = InvokeModelError::generic(ErrorMetadata::builder().code(code.unwrap_or_default()).build());
+        let error =
+            InvokeModelError::generic(ErrorMetadata::builder().code(code.unwrap_or_default()).build());
         Err(OrchestratorError::operation(ErasedError::erase(error)))
     }
 }
@@ -146,5 +147,7 @@ fn head(response: &HttpResponse) -> Head {
 /// Seconds, or milliseconds in AWS's own header; a date is not worth a calendar.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let number = |name: &str| headers.get(name).and_then(|value| value.trim().parse::<u64>().ok());
-    number("x-amz-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))
+    number("x-amz-retry-after")
+        .map(Duration::from_millis)
+        .or_else(|| number("retry-after").map(Duration::from_secs))
 }

@@ -20,7 +20,10 @@ pub(crate) fn builder(endpoint: &str) -> ClientBuilder {
 
 /// A shared configuration of a region and nothing else; no credentials in it.
 pub(crate) fn offline() -> SdkConfig {
-    SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).region(Region::new("us-east-1")).build()
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .build()
 }
 
 /// An endpoint with this script, and a client on it.
