@@ -1,4 +1,5 @@
 //! Everything that can go wrong, and what the error then says.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 

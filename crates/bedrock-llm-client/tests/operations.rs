@@ -1,4 +1,5 @@
 //! Every operation, over a real socket, in both API modes.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 
@@ -252,7 +253,7 @@ async fn a_guardrail_reaches_every_operation() {
                     assert_eq!(last.json["guardrailConfig"]["trace"], "enabled");
                 }
                 Operation::ApplyGuardrail => {
-                    assert_eq!(last.guardrail, Some(("gr-1".to_owned(), "7".to_owned())))
+                    assert_eq!(last.guardrail, Some(("gr-1".to_owned(), "7".to_owned())));
                 }
                 _ => {
                     assert_eq!(

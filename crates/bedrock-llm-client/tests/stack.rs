@@ -1,4 +1,5 @@
 //! Layers, auto traits, the blocking client.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Streams that break, stall, are cut, or are let go.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -11,7 +11,7 @@ use bedrock_llm_schema::model::ModelIdKind;
 pub enum ApiMode {
     /// Converse and ConverseStream, for every model.
     Converse,
-    /// InvokeModel and InvokeModelWithResponseStream, in the native form that the registry knows.
+    /// InvokeModel and `InvokeModelWithResponseStream`, in the native form that the registry knows.
     Invoke,
     /// Converse, but for models that do not have it: see [`native_only`].
     #[default]

@@ -101,7 +101,7 @@ impl<L> ClientBuilder<L> {
         self
     }
 
-    /// [`assume_role`](Self::assume_role) with a session name, which shows in CloudTrail, and the external id that
+    /// [`assume_role`](Self::assume_role) with a session name, which shows in `CloudTrail`, and the external id that
     /// the role's trust policy may ask for.
     pub fn assume_role_with(
         mut self,

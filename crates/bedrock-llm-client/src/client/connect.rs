@@ -6,7 +6,6 @@ use aws_config::BehaviorVersion;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_sdk_bedrockruntime::Client as SdkClient;
 use aws_sdk_bedrockruntime::config::{
     Builder, Region, StalledStreamProtectionConfig, Token, retry::RetryConfig, timeout::TimeoutConfig,
 };
@@ -57,7 +56,7 @@ impl Settings {
         if known.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(Error::new(ErrorKind::MissingRegion, "no region was given").with_hint(REGION_HINT));
         }
-        Ok(Sdk::new(SdkClient::from_conf(config.build()), self.endpoint_url.clone()))
+        Ok(Sdk::new(config, self.endpoint_url.clone()))
     }
 
     /// Whether an identity is given or can be found.

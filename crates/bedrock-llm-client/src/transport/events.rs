@@ -26,24 +26,25 @@ impl Opened {
     }
 
     /// The events of a Converse stream.
-    pub(crate) fn events(
-        self,
-    ) -> Meanings<fn(&str, &Bytes) -> Result<Option<StreamEvent>, serde_json::Error>> {
-        let mean: fn(&str, &Bytes) -> _ = |kind, payload| StreamEvent::from_frame(kind, payload).map(Some);
-        Meanings { opened: self, mean }
+    pub(crate) fn events(self) -> Meanings<StreamEvent> {
+        Meanings { opened: self, mean: |kind, payload| StreamEvent::from_frame(kind, payload).map(Some) }
     }
 
     /// The chunks of a native stream.
-    pub(crate) fn chunks(self) -> Meanings<fn(&str, &Bytes) -> Result<Option<Bytes>, serde_json::Error>> {
-        let mean: fn(&str, &Bytes) -> _ = |kind, payload| {
-            if kind != "chunk" {
-                tracing::debug!(kind, "an event that native streams are not known to have");
-                return Ok(None);
-            }
-            serde_json::from_slice(payload).map(|Chunk { bytes }| Some(bytes.0))
-        };
-        Meanings { opened: self, mean }
+    pub(crate) fn chunks(self) -> Meanings<Bytes> {
+        Meanings { opened: self, mean: chunk }
     }
+}
+
+/// What an event of a type stands for; `None` is passed over.
+type Mean<T> = fn(&str, &[u8]) -> serde_json::Result<Option<T>>;
+
+fn chunk(kind: &str, payload: &[u8]) -> serde_json::Result<Option<Bytes>> {
+    if kind != "chunk" {
+        tracing::debug!(kind, "an event that native streams are not known to have");
+        return Ok(None);
+    }
+    serde_json::from_slice(payload).map(|Chunk { bytes }| Some(bytes.0))
 }
 
 #[derive(Deserialize)]
@@ -51,16 +52,13 @@ struct Chunk {
     bytes: Blob,
 }
 
-/// The frames of a stream as what they mean to `mean`; its `None` is passed over.
-pub(crate) struct Meanings<F> {
+/// The frames of a stream as what they mean.
+pub(crate) struct Meanings<T> {
     opened: Opened,
-    mean: F,
+    mean: Mean<T>,
 }
 
-impl<F, T> Stream for Meanings<F>
-where
-    F: Fn(&str, &Bytes) -> Result<Option<T>, serde_json::Error> + Unpin,
-{
+impl<T> Stream for Meanings<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
@@ -122,7 +120,7 @@ fn exception(code: Option<&str>, payload: &[u8]) -> Error {
     let mut message = said.message.unwrap_or_default();
     match (said.original_message, said.original_status_code) {
         (Some(original), Some(status)) => {
-            message.push_str(&format!(" (the model said {status}: {original})"))
+            message.push_str(&format!(" (the model said {status}: {original})"));
         }
         (Some(original), None) => message.push_str(&format!(" (the model said: {original})")),
         (None, Some(status)) => message.push_str(&format!(" (the model said {status})")),

@@ -7,7 +7,7 @@
 //! the schema *is* the JSON of the wire, so one mechanism serves every operation, members that neither side knows
 //! survive in both directions, and no table of a thousand conversions can drift from the service.
 //!
-//! The mechanism: every call is the SDK's `InvokeModel` with [an interceptor](wire::Wire) that puts our request
+//! The mechanism: every call is the SDK's `InvokeModel`, and [the client's interceptor](wire::Carrier) puts our request
 //! serializer and response deserializer in the place of the generated ones, as the SDK's orchestrator allows.
 //! Everything between the two runs as it does for the SDK's own operations.
 //!

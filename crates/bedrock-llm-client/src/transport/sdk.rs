@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::config::Builder;
 use bedrock_llm_schema::Error;
 
 use super::call::{Call, Context, Reply};
 use super::events::Opened;
 use super::failure;
-use super::wire::Wire;
+use super::wire::{Carrier, Wire};
 
 /// Sends calls through an SDK client. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,8 +20,9 @@ pub(crate) struct Sdk {
 }
 
 impl Sdk {
-    /// Over a client whose retries are off; `endpoint` is for messages.
-    pub(crate) fn new(client: Client, endpoint: Option<String>) -> Self {
+    /// Over a configuration whose retries are off; `endpoint` is for messages.
+    pub(crate) fn new(config: Builder, endpoint: Option<String>) -> Self {
+        let client = Client::from_conf(config.interceptor(Carrier).build());
         let region = client.config().region().map(ToString::to_string);
         Self { client, region, endpoint }
     }
@@ -44,8 +46,7 @@ impl Sdk {
         let started = Instant::now();
         let wire = Wire::new(call, streaming);
         // the model's id stands in our path; the carrier only must have one
-        let sent =
-            self.client.invoke_model().model_id("carrier").customize().interceptor(wire.clone()).send().await;
+        let sent = wire.clone().ride(self.client.invoke_model().model_id("carrier").send()).await;
         let mut context = wire.call().context.clone();
         let reply = wire.take_reply();
         if let Some(reply) = &reply {
