@@ -46,7 +46,9 @@ impl Sdk {
         let started = Instant::now();
         let wire = Wire::new(call, streaming);
         // the model's id stands in our path; the carrier only must have one
-        let sent = wire.clone().ride(self.client.invoke_model().model_id("carrier").send()).await;
+        let carrier = self.client.invoke_model().model_id("carrier");
+        // boxed, since the SDK's future is large and would be copied with every future around it
+        let sent = wire.clone().ride(Box::pin(carrier.send())).await;
         let mut context = wire.call().context.clone();
         let reply = wire.take_reply();
         if let Some(reply) = &reply {
