@@ -7,7 +7,9 @@ use anyhow::{Context as _, ensure};
 use aws_credential_types::Credentials;
 use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
-use aws_sdk_bedrockruntime::types::{ContentBlock, ContentBlockDelta, ConversationRole, ConverseStreamOutput, Message};
+use aws_sdk_bedrockruntime::types::{
+    ContentBlock, ContentBlockDelta, ConversationRole, ConverseStreamOutput, Message,
+};
 use bedrock_llm_client::Client;
 use bedrock_llm_schema::ChatRequest;
 
@@ -78,7 +80,10 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
             c.measure(args.streams, sdk_streams(&sdk, &question, args.streams)).await?;
         }
     }
-    println!("client CPU (user + system), median of {} rounds [quartiles]; loopback, one call at a time", args.rounds);
+    println!(
+        "client CPU (user + system), median of {} rounds [quartiles]; loopback, one call at a time",
+        args.rounds
+    );
     report("Converse, per call", &sdk_unary, &our_unary, 1);
     report("ConverseStream, per delta", &sdk_stream, &our_stream, DELTAS);
     Ok(())
@@ -86,7 +91,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
 
 fn report(what: &str, sdk: &Rounds, ours: &Rounds, parts: u32) {
     let micros = |rounds: &Rounds, share| (rounds.quantile(share) / parts).as_nanos() as f64 / 1000.0;
-    let line = |rounds| format!("{:>8.2} µs [{:.2}, {:.2}]", micros(rounds, 0.5), micros(rounds, 0.25), micros(rounds, 0.75));
+    let line = |rounds| {
+        format!("{:>8.2} µs [{:.2}, {:.2}]", micros(rounds, 0.5), micros(rounds, 0.25), micros(rounds, 0.75))
+    };
     let ratio = ours.median().as_secs_f64() / sdk.median().as_secs_f64();
     println!("{what:<28} raw SDK {}   bedrock-llm {}   ratio {ratio:.2} (bar: 1.10)", line(sdk), line(ours));
 }
@@ -104,10 +111,17 @@ fn sdk(endpoint: &str) -> aws_sdk_bedrockruntime::Client {
 }
 
 fn sdk_message(question: &str) -> anyhow::Result<Message> {
-    Ok(Message::builder().role(ConversationRole::User).content(ContentBlock::Text(question.to_owned())).build()?)
+    Ok(Message::builder()
+        .role(ConversationRole::User)
+        .content(ContentBlock::Text(question.to_owned()))
+        .build()?)
 }
 
-async fn sdk_converse(client: &aws_sdk_bedrockruntime::Client, question: &str, calls: u32) -> anyhow::Result<()> {
+async fn sdk_converse(
+    client: &aws_sdk_bedrockruntime::Client,
+    question: &str,
+    calls: u32,
+) -> anyhow::Result<()> {
     for _ in 0..calls {
         let response = client.converse().model_id(MODEL).messages(sdk_message(question)?).send().await?;
         ensure!(response.usage.is_some_and(|usage| usage.output_tokens == 100));
@@ -123,9 +137,14 @@ async fn our_converse(client: &Client, question: &str, calls: u32) -> anyhow::Re
     Ok(())
 }
 
-async fn sdk_streams(client: &aws_sdk_bedrockruntime::Client, question: &str, streams: u32) -> anyhow::Result<()> {
+async fn sdk_streams(
+    client: &aws_sdk_bedrockruntime::Client,
+    question: &str,
+    streams: u32,
+) -> anyhow::Result<()> {
     for _ in 0..streams {
-        let mut response = client.converse_stream().model_id(MODEL).messages(sdk_message(question)?).send().await?;
+        let mut response =
+            client.converse_stream().model_id(MODEL).messages(sdk_message(question)?).send().await?;
         let mut text = String::new();
         while let Some(event) = response.stream.recv().await? {
             if let ConverseStreamOutput::ContentBlockDelta(event) = event

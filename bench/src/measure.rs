@@ -10,7 +10,11 @@ pub(crate) struct Rounds(Vec<Duration>);
 
 impl Rounds {
     /// Measures one round of `calls` calls.
-    pub(crate) async fn measure(&mut self, calls: u32, round: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    pub(crate) async fn measure(
+        &mut self,
+        calls: u32,
+        round: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
         let start = ProcessTime::now();
         round.await?;
         self.0.push(start.elapsed() / calls);

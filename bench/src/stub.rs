@@ -79,7 +79,8 @@ fn stream_body() -> anyhow::Result<Vec<u8>> {
             payload.pop();
             payload.extend_from_slice(br#","p":"abcdefghijklmnop"}"#);
         }
-        let header = |name: &'static str, value: &str| Header::new(name, HeaderValue::String(value.to_owned().into()));
+        let header =
+            |name: &'static str, value: &str| Header::new(name, HeaderValue::String(value.to_owned().into()));
         let frame = Message::new(payload)
             .add_header(header(":event-type", kind))
             .add_header(header(":content-type", "application/json"))

@@ -1,11 +1,11 @@
 //! What an answer says, in one form: read off a recording without our types, and off what our client gave.
 
-use bedrock_llm_schema::{ChatResponse, ReasoningContentBlock, ContentBlock};
+use bedrock_llm_schema::{ChatResponse, ContentBlock, ReasoningContentBlock};
 use serde_json::{Map, Value, json};
 
 /// What an answer says. `None` is what the recording does not tell.
 #[derive(Debug, Default, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub text: String,
     pub reasoning: String,
     pub signature: String,
@@ -22,11 +22,14 @@ pub struct Answer {
 
 impl Answer {
     /// What our types say.
-    pub fn of(response: &ChatResponse) -> Self {
-        let mut answer = Self { text: response.text(), reasoning: response.message.reasoning(), ..Self::default() };
+    pub(crate) fn of(response: &ChatResponse) -> Self {
+        let mut answer =
+            Self { text: response.text(), reasoning: response.message.reasoning(), ..Self::default() };
         for block in &response.message.content {
             match block {
-                ContentBlock::ToolUse(call) => answer.tool_use(&call.tool_use_id, &call.name, call.input.clone()),
+                ContentBlock::ToolUse(call) => {
+                    answer.tool_use(&call.tool_use_id, &call.name, &call.input);
+                }
                 ContentBlock::ReasoningContent(ReasoningContentBlock::ReasoningText(block)) => {
                     answer.signature.push_str(block.signature.as_deref().unwrap_or_default());
                 }
@@ -49,7 +52,7 @@ impl Answer {
         answer
     }
 
-    pub fn tool_use(&mut self, id: &str, name: &str, input: Value) {
+    pub(crate) fn tool_use(&mut self, id: &str, name: &str, input: &Value) {
         self.tool_uses.push(json!({"id": id, "name": name, "input": input}));
     }
 
@@ -76,7 +79,7 @@ impl Answer {
     }
 
     /// Where `actual` says something else.
-    pub fn diff(&self, actual: &Self) -> Option<String> {
+    pub(crate) fn diff(&self, actual: &Self) -> Option<String> {
         crate::diff::diff(&self.value(self), &actual.value(self))
     }
 }

@@ -13,12 +13,12 @@ use crate::diff::diff;
 use crate::{chat, guard, native};
 
 /// One recorded exchange.
-pub struct Case {
+pub(crate) struct Case {
     pub recording: Recording,
 }
 
 /// How an exchange did.
-pub enum Verdict {
+pub(crate) enum Verdict {
     Passed,
     Failed(Vec<String>),
     /// Embeddings and reranking come with their own issue.
@@ -26,24 +26,25 @@ pub enum Verdict {
 }
 
 /// The reasons why a check failed, none when it passed.
-pub type Reasons = Vec<String>;
+pub(crate) type Reasons = Vec<String>;
 
 impl Case {
-    pub fn load(file: &Path) -> anyhow::Result<Self> {
-        let recording = Recording::load(file).with_context(|| format!("not a recording: {}", file.display()))?;
+    pub(crate) fn load(file: &Path) -> anyhow::Result<Self> {
+        let recording =
+            Recording::load(file).with_context(|| format!("not a recording: {}", file.display()))?;
         Ok(Self { recording })
     }
 
-    pub fn model(&self) -> ModelId {
+    pub(crate) fn model(&self) -> ModelId {
         ModelId::from(self.recording.model_id.as_deref().unwrap_or_default())
     }
 
     /// The family, for the table.
-    pub fn family(&self) -> String {
+    pub(crate) fn family(&self) -> String {
         if self.recording.model_id.is_none() { "-".to_owned() } else { self.model().family().to_string() }
     }
 
-    pub async fn check(&self) -> Verdict {
+    pub(crate) async fn check(&self) -> Verdict {
         let reasons = match self.recording.operation.as_str() {
             "Converse" => chat::converse(self).await,
             "ConverseStream" => chat::converse_stream(self).await,
@@ -71,24 +72,24 @@ impl Case {
             || (body.get("query").is_some() && body.get("documents").is_some())
     }
 
-    pub fn request_body(&self) -> &Value {
+    pub(crate) fn request_body(&self) -> &Value {
         &self.recording.request.body
     }
 
-    pub fn response_body(&self) -> Value {
+    pub(crate) fn response_body(&self) -> Value {
         self.recording.response.body.clone().unwrap_or_default()
     }
 
-    pub fn succeeded(&self) -> bool {
+    pub(crate) fn succeeded(&self) -> bool {
         self.recording.response.status == 200
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.recording.response.headers.get(name).map(String::as_str)
     }
 
     /// A local endpoint that replays this exchange, and a client for it.
-    pub async fn stage(&self) -> anyhow::Result<(LocalBedrock, Client)> {
+    pub(crate) async fn stage(&self) -> anyhow::Result<(LocalBedrock, Client)> {
         let local = LocalBedrock::builder().replay(self.recording.clone()).start().await?;
         let client = Client::builder()
             .region("us-east-1")
@@ -101,7 +102,7 @@ impl Case {
     }
 
     /// Whether what the client put on the wire is what was recorded.
-    pub fn check_wire(&self, local: &LocalBedrock, reasons: &mut Reasons) {
+    pub(crate) fn check_wire(&self, local: &LocalBedrock, reasons: &mut Reasons) {
         let received = local.received();
         let [request] = received.as_slice() else {
             return reasons.push(format!("{} requests reached the endpoint instead of 1", received.len()));
@@ -122,23 +123,29 @@ impl Case {
 
     fn check_body(&self, request: &ReceivedRequest, reasons: &mut Reasons) {
         let body = serde_json::from_slice(&request.body).unwrap_or_default();
-        reasons.extend(diff(self.request_body(), &body).map(|place| format!("on the wire, $.request.body: {place}")));
+        reasons.extend(
+            diff(self.request_body(), &body).map(|place| format!("on the wire, $.request.body: {place}")),
+        );
     }
 
     /// Whether the id the service gave the call came through.
-    pub fn check_request_id(&self, actual: Option<&str>, reasons: &mut Reasons) {
+    pub(crate) fn check_request_id(&self, actual: Option<&str>, reasons: &mut Reasons) {
         if let Some(expected) = self.header("x-amzn-requestid").filter(|expected| Some(*expected) != actual) {
             reasons.push(format!("request id: expected {expected:?}, got {actual:?}"));
         }
     }
 
     /// Whether an error is the one that was recorded: kind, status, message, code, request id.
-    pub fn check_error(&self, error: &Error, reasons: &mut Reasons) {
+    pub(crate) fn check_error(&self, error: &Error, reasons: &mut Reasons) {
         let response = &self.recording.response;
         let body = self.response_body();
         let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or_default();
         if error.status() != Some(response.status) {
-            reasons.push(format!("status: expected {}, got {:?}: {error:?}", response.status, error.status()));
+            reasons.push(format!(
+                "status: expected {}, got {:?}: {error:?}",
+                response.status,
+                error.status()
+            ));
         }
         if error.message() != message {
             reasons.push(format!("message: expected {message:?}, got {:?}", error.message()));
@@ -159,20 +166,26 @@ impl Case {
 fn expected_kind(status: u16, name: Option<&str>, message: &str) -> ErrorKind {
     match (status, name, message) {
         (_, Some("ThrottlingException"), _) | (429, None, _) => {
-            return ErrorKind::Throttled(match message {
+            ErrorKind::Throttled(match message {
                 m if m.contains("per day") => bedrock_llm_schema::ThrottleScope::DailyTokens,
                 m if m.contains("tokens") => bedrock_llm_schema::ThrottleScope::Tokens,
                 m if m.contains("requests") => bedrock_llm_schema::ThrottleScope::Requests,
                 _ => bedrock_llm_schema::ThrottleScope::Unspecified,
-            });
+            })
         }
-        (403, Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"), _) => ErrorKind::Auth,
+        (
+            403,
+            Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"),
+            _,
+        ) => ErrorKind::Auth,
         (403, ..) => ErrorKind::AccessDenied,
         (404, ..) => ErrorKind::NotFound,
         (_, _, m) if m.contains("on-demand throughput") => ErrorKind::InferenceProfileRequired,
         (_, _, m) if m.contains("model identifier is invalid") => ErrorKind::InvalidModelId,
         (_, _, m) if m.contains("too long") => ErrorKind::ContextOverflow,
-        (_, _, m) if m.contains("model doesn't support") || m.contains("model does not support") => ErrorKind::Unsupported,
+        (_, _, m) if m.contains("model doesn't support") || m.contains("model does not support") => {
+            ErrorKind::Unsupported
+        }
         (400, ..) => ErrorKind::Validation,
         (408, ..) => ErrorKind::ModelTimeout,
         (424, ..) => ErrorKind::ModelError,

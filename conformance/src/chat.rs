@@ -9,7 +9,7 @@ use crate::case::{Case, Reasons};
 use crate::diff::diff;
 use crate::expected;
 
-pub async fn converse(case: &Case) -> Result<Reasons> {
+pub(crate) async fn converse(case: &Case) -> Result<Reasons> {
     let mut reasons = Vec::new();
     let request = request(case, &mut reasons)?;
     let (local, client) = case.stage().await?;
@@ -19,7 +19,9 @@ pub async fn converse(case: &Case) -> Result<Reasons> {
             reasons.extend(expected.diff(&Answer::of(&response)).map(|place| format!("response {place}")));
             case.check_request_id(response.request_id.as_deref(), &mut reasons);
             let written = serde_json::to_value(&response)?;
-            reasons.extend(diff(&case.response_body(), &written).map(|place| format!("response written again: {place}")));
+            reasons.extend(
+                diff(&case.response_body(), &written).map(|place| format!("response written again: {place}")),
+            );
         }
         Ok(_) => reasons.push(format!("expected status {}, got an answer", case.recording.response.status)),
         Err(error) if case.succeeded() => reasons.push(format!("expected an answer, got {error:?}")),
@@ -29,7 +31,7 @@ pub async fn converse(case: &Case) -> Result<Reasons> {
     Ok(reasons)
 }
 
-pub async fn converse_stream(case: &Case) -> Result<Reasons> {
+pub(crate) async fn converse_stream(case: &Case) -> Result<Reasons> {
     let mut reasons = Vec::new();
     let request = request(case, &mut reasons)?;
     let (local, client) = case.stage().await?;
@@ -44,9 +46,16 @@ pub async fn converse_stream(case: &Case) -> Result<Reasons> {
             if count != events.len() {
                 reasons.push(format!("expected {} events, got {count}", events.len()));
             }
-            let expected = expected::converse_stream(events.iter().map(|(kind, payload)| (kind.as_str(), payload)));
-            reasons.extend(expected.diff(&Answer::of(&answer.response())).map(|place| format!("stream {place}")));
-            reasons.extend(expected.diff(&Answer::of(&stream.response())).map(|place| format!("stream's own answer {place}")));
+            let expected =
+                expected::converse_stream(events.iter().map(|(kind, payload)| (kind.as_str(), payload)));
+            reasons.extend(
+                expected.diff(&Answer::of(&answer.response())).map(|place| format!("stream {place}")),
+            );
+            reasons.extend(
+                expected
+                    .diff(&Answer::of(&stream.response()))
+                    .map(|place| format!("stream's own answer {place}")),
+            );
             case.check_request_id(stream.request_id(), &mut reasons);
         }
         Ok(_) => reasons.push(format!("expected status {}, got a stream", case.recording.response.status)),
@@ -61,7 +70,8 @@ pub async fn converse_stream(case: &Case) -> Result<Reasons> {
 fn request(case: &Case, reasons: &mut Reasons) -> Result<ChatRequest> {
     let mut request: ChatRequest = serde_json::from_value(case.request_body().clone())?;
     let written = serde_json::to_value(&request)?;
-    reasons.extend(diff(case.request_body(), &written).map(|place| format!("request written again: {place}")));
+    reasons
+        .extend(diff(case.request_body(), &written).map(|place| format!("request written again: {place}")));
     request.model = case.model();
     Ok(request)
 }

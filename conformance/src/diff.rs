@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The first place where two JSON values differ, numbers compared by value. A `null` member is an absent one.
-pub fn diff(expected: &Value, actual: &Value) -> Option<String> {
+pub(crate) fn diff(expected: &Value, actual: &Value) -> Option<String> {
     at("$", expected, actual)
 }
 
@@ -15,7 +15,9 @@ fn at(path: &str, expected: &Value, actual: &Value) -> Option<String> {
             items.find_map(|(index, (left, right))| at(&format!("{path}[{index}]"), left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
-            let member = |object: &serde_json::Map<String, Value>, key: &str| object.get(key).cloned().unwrap_or_default();
+            let member = |object: &serde_json::Map<String, Value>, key: &str| {
+                object.get(key).cloned().unwrap_or_default()
+            };
             let mut keys = left.keys().chain(right.keys().filter(|key| !left.contains_key(*key)));
             keys.find_map(|key| at(&format!("{path}.{key}"), &member(left, key), &member(right, key)))
         }

@@ -8,7 +8,7 @@ use serde_json::to_value;
 use crate::case::{Case, Reasons};
 use crate::diff::diff;
 
-pub async fn count_tokens(case: &Case) -> Result<Reasons> {
+pub(crate) async fn count_tokens(case: &Case) -> Result<Reasons> {
     let mut request: CountTokensRequest = serde_json::from_value(case.request_body().clone())?;
     let mut reasons: Reasons = diff(case.request_body(), &to_value(&request)?).into_iter().collect();
     request.model = case.model();
@@ -26,13 +26,14 @@ pub async fn count_tokens(case: &Case) -> Result<Reasons> {
     Ok(reasons)
 }
 
-pub async fn apply_guardrail(case: &Case) -> Result<Reasons> {
+pub(crate) async fn apply_guardrail(case: &Case) -> Result<Reasons> {
     let mut request: ApplyGuardrailRequest = serde_json::from_value(case.request_body().clone())?;
     let mut reasons: Reasons = diff(case.request_body(), &to_value(&request)?).into_iter().collect();
     // /guardrail/{id}/version/{version}/apply
     let path = &case.recording.request.path;
     let inner = path.strip_prefix("/guardrail/").and_then(|path| path.strip_suffix("/apply"));
-    let (id, version) = inner.and_then(|path| path.split_once("/version/")).context("the path names no guardrail")?;
+    let (id, version) =
+        inner.and_then(|path| path.split_once("/version/")).context("the path names no guardrail")?;
     request.guardrail_identifier = percent_decode_str(id).decode_utf8()?.into_owned();
     request.guardrail_version = version.to_owned();
     let (local, client) = case.stage().await?;

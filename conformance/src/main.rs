@@ -65,7 +65,8 @@ fn files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("no recordings at {}", folder.display()))?;
+        let entries =
+            std::fs::read_dir(&folder).with_context(|| format!("no recordings at {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
             if path.is_dir() {

@@ -13,7 +13,7 @@ use crate::case::{Case, Reasons};
 use crate::diff::diff;
 use crate::expected;
 
-pub async fn invoke(case: &Case) -> Result<Reasons> {
+pub(crate) async fn invoke(case: &Case) -> Result<Reasons> {
     let mut reasons = Vec::new();
     let (local, client) = case.stage().await?;
     match client.invoke(request(case)).await {
@@ -22,10 +22,14 @@ pub async fn invoke(case: &Case) -> Result<Reasons> {
             reasons.extend(diff(&case.response_body(), &body).map(|place| format!("response body {place}")));
             case.check_request_id(response.request_id.as_deref(), &mut reasons);
             let headers = response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let decoded = codec(case)?.decode_response(&response.body, &InvocationMetrics::from_headers(headers))?;
+            let decoded =
+                codec(case)?.decode_response(&response.body, &InvocationMetrics::from_headers(headers))?;
             let count = |name: &str| case.header(name)?.parse().ok();
-            let expected = expected::native(&case.response_body(), count).context("a native response of no known shape")?;
-            reasons.extend(difference(&expected, &Answer::of(&decoded)).map(|place| format!("decoded response {place}")));
+            let expected = expected::native(&case.response_body(), count)
+                .context("a native response of no known shape")?;
+            reasons.extend(
+                difference(&expected, &Answer::of(&decoded)).map(|place| format!("decoded response {place}")),
+            );
         }
         Ok(_) => reasons.push(format!("expected status {}, got an answer", case.recording.response.status)),
         Err(error) if case.succeeded() => reasons.push(format!("expected an answer, got {error:?}")),
@@ -36,7 +40,7 @@ pub async fn invoke(case: &Case) -> Result<Reasons> {
     Ok(reasons)
 }
 
-pub async fn invoke_stream(case: &Case) -> Result<Reasons> {
+pub(crate) async fn invoke_stream(case: &Case) -> Result<Reasons> {
     let mut reasons = Vec::new();
     let (local, client) = case.stage().await?;
     match client.invoke_stream(request(case)).await {
@@ -55,9 +59,14 @@ pub async fn invoke_stream(case: &Case) -> Result<Reasons> {
                 answer.push(&event);
             }
             let recorded = recorded_chunks(case);
-            reasons.extend(diff(&recorded.clone().into(), &chunks.into()).map(|place| format!("chunks {place}")));
+            reasons.extend(
+                diff(&recorded.clone().into(), &chunks.into()).map(|place| format!("chunks {place}")),
+            );
             let expected = expected::native_stream(&recorded);
-            reasons.extend(difference(&expected, &Answer::of(&answer.response())).map(|place| format!("decoded stream {place}")));
+            reasons.extend(
+                difference(&expected, &Answer::of(&answer.response()))
+                    .map(|place| format!("decoded stream {place}")),
+            );
             case.check_request_id(stream.request_id(), &mut reasons);
         }
         Ok(_) => reasons.push(format!("expected status {}, got a stream", case.recording.response.status)),
@@ -82,7 +91,8 @@ fn request(case: &Case) -> InvokeRequest {
     });
     InvokeRequest {
         guardrail,
-        performance_latency: header("x-amzn-bedrock-performanceconfig-latency").map(|latency| latency.as_str().into()),
+        performance_latency: header("x-amzn-bedrock-performanceconfig-latency")
+            .map(|latency| latency.as_str().into()),
         service_tier: header("x-amzn-bedrock-service-tier").map(|tier| tier.as_str().into()),
         request_metadata: header("x-amzn-bedrock-request-metadata"),
         content_type: header("content-type"),
@@ -103,10 +113,13 @@ fn check_request_codec(case: &Case, streaming: bool, reasons: &mut Reasons) -> R
     }
     let (codec, body) = (codec(case)?, case.request_body().to_string());
     let rewritten: Value = serde_json::from_slice(&codec.rewrite_request(body.as_bytes())?)?;
-    reasons.extend(diff(case.request_body(), &rewritten).map(|place| format!("typed request written again: {place}")));
+    reasons.extend(
+        diff(case.request_body(), &rewritten).map(|place| format!("typed request written again: {place}")),
+    );
 
     let decoded = codec.decode_request(body.as_bytes())?;
-    let must_be_chat = case.request_body().get("messages").is_some() || case.request_body().get("message").is_some();
+    let must_be_chat =
+        case.request_body().get("messages").is_some() || case.request_body().get("message").is_some();
     if must_be_chat && !decoded.is_chat {
         reasons.push("$.request.body: a conversation was not taken as one".to_owned());
     }
@@ -115,7 +128,9 @@ fn check_request_codec(case: &Case, streaming: bool, reasons: &mut Reasons) -> R
         request.model = case.model();
         let options = EncodeOptions::new(streaming).spelling(decoded.spelling);
         let encoded: Value = serde_json::from_slice(&codec.encode_request(&request, &options)?.body)?;
-        reasons.extend(diff(case.request_body(), &encoded).map(|place| format!("wire → ChatRequest → wire: {place}")));
+        reasons.extend(
+            diff(case.request_body(), &encoded).map(|place| format!("wire → ChatRequest → wire: {place}")),
+        );
     }
     Ok(())
 }

@@ -14,10 +14,10 @@ struct Row {
 
 /// Counts by operation and family.
 #[derive(Default)]
-pub struct Table(BTreeMap<(String, String), Row>);
+pub(crate) struct Table(BTreeMap<(String, String), Row>);
 
 impl Table {
-    pub fn add(&mut self, operation: &str, family: &str, verdict: &Verdict) {
+    pub(crate) fn add(&mut self, operation: &str, family: &str, verdict: &Verdict) {
         let row = self.0.entry((operation.to_owned(), family.to_owned())).or_default();
         match verdict {
             Verdict::Passed => row.passed += 1,
@@ -26,7 +26,7 @@ impl Table {
         }
     }
 
-    pub fn failed(&self) -> usize {
+    pub(crate) fn failed(&self) -> usize {
         self.0.values().map(|row| row.failed).sum()
     }
 }

@@ -14,6 +14,11 @@ async fn main() -> anyhow::Result<()> {
     let response = client.chat(request).await?;
 
     println!("{response}");
-    println!("{} tokens in, {} out, stopped by {}", response.usage.total_input(), response.usage.output_tokens, response.stop_reason);
+    println!(
+        "{} tokens in, {} out, stopped by {}",
+        response.usage.total_input(),
+        response.usage.output_tokens,
+        response.stop_reason
+    );
     Ok(())
 }

@@ -4,8 +4,8 @@
 use bedrock_llm::client::ApiMode;
 use bedrock_llm::local::LocalBedrock;
 use bedrock_llm::providers::{
-    CodecError, Decoded, EncodeOptions, Encoded, InvocationMetrics, OnUnsupported, Provider, Registry, Spelling,
-    StreamDecoder, StreamEncoder,
+    CodecError, Decoded, EncodeOptions, Encoded, InvocationMetrics, OnUnsupported, Provider, Registry,
+    Spelling, StreamDecoder, StreamEncoder,
 };
 use bedrock_llm::schema::{StopReason, Usage};
 use bedrock_llm::{ChatRequest, ChatResponse, Client, Message, StreamEvent};
@@ -40,7 +40,8 @@ impl Provider for Acme {
 
     fn decode_response(&self, body: &[u8], metrics: &InvocationMetrics) -> Result<ChatResponse, CodecError> {
         let body = parse("response", body)?;
-        let usage = Usage::new(metrics.input_token_count.unwrap_or(0), metrics.output_token_count.unwrap_or(0));
+        let usage =
+            Usage::new(metrics.input_token_count.unwrap_or(0), metrics.output_token_count.unwrap_or(0));
         Ok(ChatResponse::new(Message::assistant(text(&body["answer"])), why(&body["why"]), usage))
     }
 

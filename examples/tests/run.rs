@@ -1,5 +1,7 @@
 //! Every example runs to its end, offline, and prints what it promises.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use assert_cmd::Command;
 
 /// `cargo test` builds the examples beside the test programs.

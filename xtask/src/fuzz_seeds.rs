@@ -19,14 +19,17 @@ impl Args {
         let mut count = 0;
         for operation in ["invoke-model", "invoke-model-with-response-stream"] {
             let folder = workspace::recordings().join(operation);
-            let files = fs::read_dir(&folder).with_context(|| format!("no recordings at {}", folder.display()))?;
+            let files =
+                fs::read_dir(&folder).with_context(|| format!("no recordings at {}", folder.display()))?;
             for file in files {
                 count += seed(&file?.path(), &corpus)?;
             }
         }
         ensure!(count > 0, "no recorded bodies found");
         println!("{count} seeds in {}", corpus.display());
-        println!("cargo +nightly fuzz run decoders    # or, on stable: RUSTC_BOOTSTRAP=1 cargo fuzz run decoders");
+        println!(
+            "cargo +nightly fuzz run decoders    # or, on stable: RUSTC_BOOTSTRAP=1 cargo fuzz run decoders"
+        );
         Ok(())
     }
 }
@@ -34,10 +37,12 @@ impl Args {
 /// Writes the bodies of one recording as files of their own; returns how many.
 fn seed(recording: &Path, corpus: &Path) -> Result<usize> {
     let text = fs::read_to_string(recording)?;
-    let exchange: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", recording.display()))?;
+    let exchange: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", recording.display()))?;
     let chunks = exchange["response"]["events"].as_array().into_iter().flatten();
     let bodies = [&exchange["request"]["body"], &exchange["response"]["body"]].into_iter();
-    let bodies = bodies.chain(chunks.map(|event| &event["payload"]["bytes_decoded"])).filter(|body| body.is_object());
+    let bodies =
+        bodies.chain(chunks.map(|event| &event["payload"]["bytes_decoded"])).filter(|body| body.is_object());
     let name = recording.file_stem().unwrap_or_default().to_string_lossy();
     let mut count = 0;
     for body in bodies {

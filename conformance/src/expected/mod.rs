@@ -3,8 +3,8 @@
 mod converse;
 mod native;
 
-pub use converse::{converse, converse_stream};
-pub use native::{native, native_stream};
+pub(crate) use converse::{converse, converse_stream};
+pub(crate) use native::{native, native_stream};
 
 use serde_json::Value;
 

@@ -7,9 +7,9 @@ use super::{count, items, text};
 use crate::answer::Answer;
 
 /// Reads a native response: its body, and the token counts in its headers where the body has none.
-pub fn native(body: &Value, header: impl Fn(&str) -> Option<u64>) -> Option<Answer> {
+pub(crate) fn native(body: &Value, header: impl Fn(&str) -> Option<u64>) -> Option<Answer> {
     let mut answer = if body["output"].is_object() {
-        let mut answer = converse::converse(body);
+        let mut answer = converse(body);
         answer.stop_reason = body["stopReason"].as_str().map(str::to_owned);
         answer
     } else if body["type"] == "message" || body["content"].is_array() {
@@ -38,7 +38,7 @@ pub fn native(body: &Value, header: impl Fn(&str) -> Option<u64>) -> Option<Answ
         let mut answer = said(&body["text"], &body["finish_reason"]);
         for call in items(&body["tool_calls"]) {
             // the format gives calls no ids; ours are made up and not compared
-            answer.tool_use("", text(&call["name"]), call["parameters"].clone());
+            answer.tool_use("", text(&call["name"]), &call["parameters"]);
         }
         answer
     } else {
@@ -54,7 +54,8 @@ fn said(what: &Value, why: &Value) -> Answer {
 }
 
 fn anthropic(body: &Value) -> Answer {
-    let mut answer = Answer { stop_reason: body["stop_reason"].as_str().map(stop_reason), ..Answer::default() };
+    let mut answer =
+        Answer { stop_reason: body["stop_reason"].as_str().map(stop_reason), ..Answer::default() };
     for block in items(&body["content"]) {
         match text(&block["type"]) {
             "text" => answer.text.push_str(text(&block["text"])),
@@ -63,7 +64,7 @@ fn anthropic(body: &Value) -> Answer {
                 answer.signature.push_str(text(&block["signature"]));
             }
             "redacted_thinking" => answer.redacted.push(text(&block["data"]).to_owned()),
-            "tool_use" => answer.tool_use(text(&block["id"]), text(&block["name"]), block["input"].clone()),
+            "tool_use" => answer.tool_use(text(&block["id"]), text(&block["name"]), &block["input"]),
             _ => {}
         }
     }
@@ -77,12 +78,15 @@ fn anthropic(body: &Value) -> Answer {
 
 fn openai(body: &Value, choice: &Value) -> Answer {
     let message = &choice["message"];
-    let mut answer = said(if choice["text"].is_string() { &choice["text"] } else { &message["content"] }, &choice["finish_reason"]);
+    let mut answer = said(
+        if choice["text"].is_string() { &choice["text"] } else { &message["content"] },
+        &choice["finish_reason"],
+    );
     answer.reasoning.push_str(text(&message["reasoning_content"]));
     for call in items(&message["tool_calls"]) {
         let function = &call["function"];
         let input = serde_json::from_str(text(&function["arguments"])).unwrap_or(json!({}));
-        answer.tool_use(text(&call["id"]), text(&function["name"]), input);
+        answer.tool_use(text(&call["id"]), text(&function["name"]), &input);
     }
     answer.input_tokens = count(&body["usage"]["prompt_tokens"]);
     answer.output_tokens = count(&body["usage"]["completion_tokens"]);
@@ -103,9 +107,12 @@ fn stop_reason(native: &str) -> String {
 }
 
 /// Reads the chunks of a native stream.
-pub fn native_stream(chunks: &[Value]) -> Answer {
+pub(crate) fn native_stream(chunks: &[Value]) -> Answer {
     let mut answer = Answer::default();
-    if chunks.iter().any(|chunk| chunk.get("messageStart").is_some() || chunk.get("contentBlockDelta").is_some()) {
+    if chunks
+        .iter()
+        .any(|chunk| chunk.get("messageStart").is_some() || chunk.get("contentBlockDelta").is_some())
+    {
         let events = chunks.iter().flat_map(|chunk| chunk.as_object().into_iter().flatten());
         answer = converse::converse_stream(events.map(|(kind, event)| (kind.as_str(), event)));
     } else if chunks.iter().any(|chunk| chunk["type"] == "message_start") {
@@ -131,7 +138,7 @@ fn anthropic_stream(chunks: &[Value]) -> Answer {
             "content_block_start" if chunk["content_block"]["type"] == "tool_use" => {
                 input.clear();
                 let block = &chunk["content_block"];
-                answer.tool_use(text(&block["id"]), text(&block["name"]), json!({}));
+                answer.tool_use(text(&block["id"]), text(&block["name"]), &json!({}));
             }
             "content_block_start" => {
                 answer.text.push_str(text(&chunk["content_block"]["text"]));

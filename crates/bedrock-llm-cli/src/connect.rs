@@ -16,7 +16,7 @@ pub(crate) struct Connection {
     /// AWS profile [default: that of the environment]
     #[arg(long)]
     profile: Option<String>,
-    /// Address of an endpoint that speaks Bedrock's protocol, such as http://127.0.0.1:8080.
+    /// Address of an endpoint that speaks Bedrock's protocol, such as <http://127.0.0.1:8080>.
     #[arg(long, conflicts_with = "local")]
     endpoint_url: Option<String>,
     /// Which of Bedrock's two APIs to use.

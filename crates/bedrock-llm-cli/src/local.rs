@@ -18,7 +18,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let mut builder = LocalBedrock::builder().port(args.port);
     if let Some(folder) = &args.replay {
-        builder = builder.replay_dir(folder).with_context(|| format!("cannot replay {}", folder.display()))?;
+        builder =
+            builder.replay_dir(folder).with_context(|| format!("cannot replay {}", folder.display()))?;
     }
     let local = builder.start().await.with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
     println!("listening on {}", local.endpoint());

@@ -20,7 +20,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Ask a model, once or in a conversation.
-    Chat(chat::Args),
+    Chat(Box<chat::Args>),
     /// List the models of the catalog with their limits, features and prices.
     Models(models::Args),
     /// Serve the local endpoint, which speaks Bedrock's protocol without an AWS account.
@@ -30,7 +30,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().command {
-        Command::Chat(args) => chat::run(args).await,
+        Command::Chat(args) => Box::pin(chat::run(*args)).await,
         Command::Models(args) => models::run(&args),
         Command::Local(args) => local::run(args).await,
     };

@@ -13,9 +13,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let wanted = |model: &&ModelProfile| args.filter.as_ref().is_none_or(|part| model.id.as_str().contains(part.as_str()));
+    let wanted = |model: &&ModelProfile| {
+        args.filter.as_ref().is_none_or(|part| model.id.as_str().contains(part.as_str()))
+    };
     let models: Vec<&ModelProfile> = Catalog::builtin().iter().filter(wanted).collect();
-    anyhow::ensure!(!models.is_empty(), "no model id contains {:?}", args.filter.as_deref().unwrap_or_default());
+    anyhow::ensure!(
+        !models.is_empty(),
+        "no model id contains {:?}",
+        args.filter.as_deref().unwrap_or_default()
+    );
     if args.json {
         for model in models {
             println!("{}", serde_json::to_string(model)?);
@@ -23,7 +29,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let width = models.iter().map(|model| model.id.as_str().len()).max().unwrap_or_default();
-    println!("{:<width$}  {:<16} {:>10} {:>8}  {:>9} {:>9}  features", "model id", "mode", "input", "output", "$/M in", "$/M out");
+    println!(
+        "{:<width$}  {:<16} {:>10} {:>8}  {:>9} {:>9}  features",
+        "model id", "mode", "input", "output", "$/M in", "$/M out"
+    );
     for model in models {
         println!(
             "{:<width$}  {:<16} {:>10} {:>8}  {:>9} {:>9}  {}",
@@ -36,7 +45,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             features(model).join(" "),
         );
     }
-    eprintln!("Limits in tokens; prices on demand, in US dollars per million tokens, as of {}. - is unknown.", Catalog::builtin().taken());
+    eprintln!(
+        "Limits in tokens; prices on demand, in US dollars per million tokens, as of {}. - is unknown.",
+        Catalog::builtin().taken()
+    );
     Ok(())
 }
 
@@ -65,6 +77,6 @@ fn features(model: &ModelProfile) -> Vec<&'static str> {
 
 /// The mode by its name in the catalog.
 fn mode(model: &ModelProfile) -> String {
-    let name = serde_json::to_value(&model.mode).ok();
+    let name = serde_json::to_value(model.mode).ok();
     name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("-").to_owned()
 }

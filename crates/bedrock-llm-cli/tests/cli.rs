@@ -7,7 +7,11 @@ use predicates::str::contains;
 fn bedrock_llm(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bedrock-llm"));
     // neither the machine's credentials nor its settings: an empty home, no metadata service
-    command.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("AWS_EC2_METADATA_DISABLED", "true").args(args);
+    command
+        .env_clear()
+        .env("HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .args(args);
     command
 }
 
@@ -22,7 +26,10 @@ fn a_question_is_answered_and_the_command_says_that_it_is_local() {
 
 #[test]
 fn without_credentials_the_local_endpoint_is_chosen() {
-    bedrock_llm(&["chat", "Say hello to Ada."]).assert().success().stderr(contains("no AWS credentials found"));
+    bedrock_llm(&["chat", "Say hello to Ada."])
+        .assert()
+        .success()
+        .stderr(contains("no AWS credentials found"));
 }
 
 #[test]
@@ -38,12 +45,17 @@ fn a_tool_is_called_and_its_result_told() {
 
 #[test]
 fn the_question_may_come_from_standard_input() {
-    bedrock_llm(&["chat", "--local"]).write_stdin("Say hello to Ada.").assert().success().stdout(contains("Ada"));
+    bedrock_llm(&["chat", "--local"])
+        .write_stdin("Say hello to Ada.")
+        .assert()
+        .success()
+        .stdout(contains("Ada"));
 }
 
 #[test]
 fn json_is_the_converse_response() {
-    let output = bedrock_llm(&["chat", "--local", "--json", "Hello"]).assert().success().get_output().stdout.clone();
+    let output =
+        bedrock_llm(&["chat", "--local", "--json", "Hello"]).assert().success().get_output().stdout.clone();
     let response: serde_json::Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(response["stopReason"], "end_turn");
     assert!(response["output"]["message"]["content"][0]["text"].is_string());
@@ -56,13 +68,19 @@ fn images_documents_and_parameters_reach_the_model() {
     std::fs::write(&note, "Ada Lovelace wrote notes on the engine.").unwrap();
     std::fs::write(&config, "max_tokens = 3\n").unwrap();
     let note = note.to_str().unwrap();
-    bedrock_llm(&["chat", "--local", "--document", note, "Who wrote notes?"]).assert().success().stdout(contains("Ada"));
+    bedrock_llm(&["chat", "--local", "--document", note, "Who wrote notes?"])
+        .assert()
+        .success()
+        .stdout(contains("Ada"));
     let config = config.to_str().unwrap();
     bedrock_llm(&["chat", "--local", "--config", config, "Tell me a long story."])
         .assert()
         .success()
         .stderr(contains("stopped by max_tokens"));
-    bedrock_llm(&["chat", "--local", "--image", note, "What is this?"]).assert().failure().stderr(contains("png"));
+    bedrock_llm(&["chat", "--local", "--image", note, "What is this?"])
+        .assert()
+        .failure()
+        .stderr(contains("png"));
 }
 
 #[test]
@@ -87,7 +105,8 @@ fn errors_say_what_is_wrong() {
 fn models_are_listed() {
     bedrock_llm(&["models", "nova-lite"]).assert().success().stdout(contains("us.amazon.nova-lite-v1:0"));
     bedrock_llm(&["models", "no-such-model"]).assert().failure();
-    let output = bedrock_llm(&["models", "--json", "nova-lite"]).assert().success().get_output().stdout.clone();
+    let output =
+        bedrock_llm(&["models", "--json", "nova-lite"]).assert().success().get_output().stdout.clone();
     for line in String::from_utf8(output).unwrap().lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }

@@ -147,7 +147,7 @@ fn block_events(index: u32, block: &ContentBlock, cuts: &[usize]) -> Vec<StreamE
     let mut events = Vec::new();
     match block {
         ContentBlock::Text(text) => {
-            events.extend(pieces(text, cuts).into_iter().map(|piece| StreamEvent::text(index, piece)))
+            events.extend(pieces(text, cuts).into_iter().map(|piece| StreamEvent::text(index, piece)));
         }
         ContentBlock::ReasoningContent(ReasoningContentBlock::ReasoningText(block)) => {
             let deltas = pieces(&block.text, cuts).into_iter().map(ReasoningDelta::Text);

@@ -3,6 +3,8 @@
 //! The recordings are other projects' data and lie outside the repository; without them these tests say that
 //! they were skipped.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::PathBuf;
 
 use bedrock_llm_schema::{
@@ -101,7 +103,7 @@ fn converse_streams_accumulate() {
         assert_eq!(response.incomplete_tool_uses, [], "{file}");
         let next = ChatStreamRequest(ChatRequest::new("m").message("q").message(response.message));
         next.validate().unwrap_or_else(|error| {
-            assert!(error.0.iter().all(|v| v.rule == "R-BLANK-TEXT"), "{file}: {error}")
+            assert!(error.0.iter().all(|v| v.rule == "R-BLANK-TEXT"), "{file}: {error}");
         });
     }
 }

@@ -12,4 +12,6 @@ pub use bedrock_llm_schema as schema;
 #[doc(inline)]
 pub use client::{BlockingClient, Client};
 #[doc(inline)]
-pub use schema::{ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, Message, ModelId, Result, StreamEvent, ToolSpec};
+pub use schema::{
+    ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, Message, ModelId, Result, StreamEvent, ToolSpec,
+};

@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Randomness, 0 to 1.
     #[arg(long)]
     temperature: Option<f64>,
-    /// TOML or JSON file with model and parameters; BEDROCK_LLM_* variables and flags override it.
+    /// TOML or JSON file with model and parameters; `BEDROCK_LLM`_* variables and flags override it.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print each answer as Converse JSON on one line instead of its text.
@@ -60,7 +60,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         None if std::io::stdin().is_terminal() => None,
         None => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("cannot read the question from standard input")?;
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("cannot read the question from standard input")?;
             Some(text)
         }
     };

@@ -6,7 +6,11 @@ use rustyline::error::ReadlineError;
 
 use super::turn::Turn;
 
-pub(crate) async fn run(turn: &Turn, mut request: ChatRequest, mut attachments: Message) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    turn: &Turn,
+    mut request: ChatRequest,
+    mut attachments: Message,
+) -> anyhow::Result<()> {
     let source = if turn.connected.is_local() { " (local endpoint)" } else { "" };
     eprintln!("Talking to {}{source}. Ctrl-C ends an answer, Ctrl-D the conversation.", request.model);
     let mut editor = DefaultEditor::new()?;
@@ -28,7 +32,8 @@ pub(crate) async fn run(turn: &Turn, mut request: ChatRequest, mut attachments: 
         let _ = editor.add_history_entry(&line);
 
         let before = request.messages.len();
-        let mut question = std::mem::replace(&mut attachments, Message::new(Role::User, Vec::<String>::new()));
+        let mut question =
+            std::mem::replace(&mut attachments, Message::new(Role::User, Vec::<String>::new()));
         question.content.push(line.into());
         request.messages.push(question);
         let ended = tokio::select! {

@@ -39,7 +39,10 @@ impl DemoTool {
     fn call(self, input: &Value) -> Result<Value, String> {
         match self {
             Self::Weather => {
-                let city = input["city"].as_str().filter(|city| !city.is_empty()).ok_or("`city` must be a city's name")?;
+                let city = input["city"]
+                    .as_str()
+                    .filter(|city| !city.is_empty())
+                    .ok_or("`city` must be a city's name")?;
                 // the same city always has the same weather: enough to show a tool at work
                 let seed: u32 = city.bytes().map(u32::from).sum();
                 let sky = ["clear", "cloudy", "rain", "snow"][(seed % 4) as usize];

@@ -48,12 +48,16 @@ impl Turn {
         while let Some(event) = stream.next().await {
             let event = event?;
             if !self.json {
-                render::event(&event).map_err(|error| Error::new(bedrock_llm_schema::ErrorKind::Unexpected, "cannot print the answer").with_source(error))?;
+                render::event(&event).map_err(|error| {
+                    Error::new(bedrock_llm_schema::ErrorKind::Unexpected, "cannot print the answer")
+                        .with_source(error)
+                })?;
             }
         }
         let response = stream.collect().await?;
         if self.json {
-            let text = serde_json::to_string(&response).map_err(|error| Error::new(bedrock_llm_schema::ErrorKind::Decode, error.to_string()))?;
+            let text = serde_json::to_string(&response)
+                .map_err(|error| Error::new(bedrock_llm_schema::ErrorKind::Decode, error.to_string()))?;
             println!("{text}");
         }
         Ok(response)

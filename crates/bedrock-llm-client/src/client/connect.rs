@@ -92,7 +92,7 @@ impl Settings {
             if let Some(id) = &role.external_id {
                 provider = provider.external_id(id);
             }
-            config = config.credentials_provider(provider.build().await);
+            config = config.credentials_provider(Box::pin(provider.build()).await);
         }
         if self.must_prefer_signing(bearer_in_environment()) {
             config = config.auth_scheme_preference([SIGV4]);
@@ -130,7 +130,8 @@ impl Settings {
         if let Some(keys) = keys {
             loader = loader.credentials_provider(keys);
         }
-        loader.load().await
+        // boxed, since the search for configuration is a large future and would make every caller's one
+        Box::pin(loader.load()).await
     }
 
     /// Ours where they are set, else those of the given configuration, else our defaults.
@@ -214,7 +215,7 @@ mod tests {
         let keys = Keys { access_key_id: "a".into(), secret_access_key: "b".into(), session_token: None };
         let with_keys =
             Settings { sdk_config: Some(config.clone()), keys: Some(keys), ..Settings::default() };
-        let built = with_keys.identify().await.build();
+        let _built = with_keys.identify().await.build();
         assert!(with_keys.must_prefer_signing(true) && !with_keys.must_prefer_signing(false));
         let with_token =
             Settings { sdk_config: Some(config), api_key: Some("k".into()), ..Settings::default() };

@@ -197,7 +197,7 @@ impl Block {
             ContentBlockDelta::Text(text) => self.text.get_or_insert_default().push_str(text),
             ContentBlockDelta::ToolUse(delta) => self.tool_input.push_str(&delta.input),
             ContentBlockDelta::ToolResult(deltas) => {
-                deltas.iter().for_each(|delta| self.tool_result_delta(delta))
+                deltas.iter().for_each(|delta| self.tool_result_delta(delta));
             }
             ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)) => {
                 self.reasoning.get_or_insert_default().push_str(text);

@@ -1,3 +1,5 @@
+//! Tests of frames and the watchdog.
+
 use std::collections::VecDeque;
 
 use aws_smithy_eventstream::frame::write_message_to;

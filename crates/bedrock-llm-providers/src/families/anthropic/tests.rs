@@ -1,3 +1,5 @@
+//! Tests of the Anthropic codec.
+
 use bedrock_llm_schema::content::media::VideoFormat;
 use bedrock_llm_schema::content::tool::{SystemTool, Tool};
 use bedrock_llm_schema::content::{CacheTtl, reasoning::ReasoningTextBlock};

@@ -1,3 +1,5 @@
+//! Tests of the OpenAI codec.
+
 use bedrock_llm_schema::stream::ReasoningDelta;
 use bedrock_llm_schema::{
     Accumulator, ContentBlock, DocumentBlock, ImageBlock, ImageFormat, Message, ReasoningContentBlock,
