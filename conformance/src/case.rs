@@ -62,14 +62,16 @@ impl Case {
         }
     }
 
-    /// Whether this is an embedding or rerank exchange, by what is asked.
+    /// Whether this is an embedding or rerank exchange, by the model's id or, where that does not tell, by what is
+    /// asked and answered.
     fn is_vector_call(&self) -> bool {
-        let body = &self.recording.request.body;
         let id = self.recording.model_id.as_deref().unwrap_or_default();
-        id.contains("embed")
-            || id.contains("rerank")
-            || self.recording.response.body.as_ref().is_some_and(|body| body.get("embedding").is_some())
-            || (body.get("query").is_some() && body.get("documents").is_some())
+        let (request, response) = (&self.recording.request.body, self.response_body());
+        let asks = |names: &[&str]| names.iter().all(|name| request.get(name).is_some());
+        ["embed", "rerank"].iter().any(|kind| id.contains(kind))
+            || ["embedding", "embeddings", "embeddingsByType"].iter().any(|name| response.get(name).is_some())
+            || asks(&["texts", "input_type"])
+            || asks(&["query", "documents"])
     }
 
     pub(crate) fn request_body(&self) -> &Value {

@@ -103,7 +103,7 @@ fn request(case: &Case) -> InvokeRequest {
 }
 
 fn codec(case: &Case) -> Result<Arc<dyn Provider>> {
-    Ok(Registry::builtin().get(&case.model())?)
+    Ok(Registry::builtin().get_for_request(&case.model(), case.request_body().to_string().as_bytes())?)
 }
 
 /// The request body through its family's types: lossless, and where it is a conversation, through ours and back.

@@ -78,11 +78,14 @@ fn anthropic(body: &Value) -> Answer {
 
 fn openai(body: &Value, choice: &Value) -> Answer {
     let message = &choice["message"];
-    let mut answer = said(
-        if choice["text"].is_string() { &choice["text"] } else { &message["content"] },
-        &choice["finish_reason"],
-    );
-    answer.reasoning.push_str(text(&message["reasoning_content"]));
+    let content = if choice["text"].is_string() { &choice["text"] } else { &message["content"] };
+    let mut answer = said(content, &choice["finish_reason"]);
+    for part in items(content) {
+        answer.text.push_str(text(&part["text"]));
+    }
+    answer.reasoning = text(&message["reasoning_content"]).to_owned();
+    split_reasoning(&mut answer);
+    stopped_by_sequence(&mut answer, choice);
     for call in items(&message["tool_calls"]) {
         let function = &call["function"];
         let input = serde_json::from_str(text(&function["arguments"])).unwrap_or(json!({}));
@@ -91,6 +94,23 @@ fn openai(body: &Value, choice: &Value) -> Answer {
     answer.input_tokens = count(&body["usage"]["prompt_tokens"]);
     answer.output_tokens = count(&body["usage"]["completion_tokens"]);
     answer
+}
+
+/// gpt-oss puts its reasoning before the text, between tags.
+fn split_reasoning(answer: &mut Answer) {
+    if let Some((reasoning, rest)) = answer.text.strip_prefix("<reasoning>").and_then(|text| text.split_once("</reasoning>")) {
+        answer.reasoning.push_str(reasoning);
+        answer.text = rest.to_owned();
+    }
+}
+
+/// Servers built on vLLM name the stop sequence beside a `finish_reason` of `stop`; DeepSeek has the reason there.
+fn stopped_by_sequence(answer: &mut Answer, choice: &Value) {
+    match (choice["finish_reason"].as_str(), choice["stop_reason"].as_str()) {
+        (Some("stop"), Some(sequence)) if !sequence.is_empty() => answer.stop_reason = Some("stop_sequence".to_owned()),
+        (None, Some(reason)) => answer.stop_reason = Some(stop_reason(reason)),
+        _ => {}
+    }
 }
 
 /// Converse's word for a family's reason to stop.
@@ -121,6 +141,7 @@ pub(crate) fn native_stream(chunks: &[Value]) -> Answer {
         for chunk in chunks {
             simple_chunk(&mut answer, chunk);
         }
+        split_reasoning(&mut answer);
     }
     for metrics in chunks.iter().filter_map(|chunk| chunk.get("amazon-bedrock-invocationMetrics")) {
         answer.input_tokens = count(&metrics["inputTokenCount"]);
@@ -193,4 +214,5 @@ fn simple_chunk(answer: &mut Answer, chunk: &Value) {
             answer.stop_reason = Some(stop_reason(why));
         }
     }
+    stopped_by_sequence(answer, choice);
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bedrock_llm_providers::{CodecError, Decoded, InvocationMetrics, Provider, Registry, Spelling};
 use bedrock_llm_schema::model::Mode;
 use bedrock_llm_schema::{Catalog, ChatRequest, ChatResponse, ModelId, StreamEvent};
-use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::{Exception, ReceivedRequest, frame};
@@ -27,8 +26,7 @@ impl Native {
             return Err(Exception::validation(message));
         }
         let provider = registry
-            .get(&model)
-            .or_else(|error| registry.get(&looks_like(&received.json)).map_err(|_| error))
+            .get_for_request(&model, &received.body)
             .map_err(|error| Exception::validation(sentence(&error)))?;
         let decoded = provider.decode_request(&received.body);
         Ok(Self { provider, decoded })
@@ -105,18 +103,3 @@ fn not_chat(model: &ModelId) -> Option<&'static str> {
     }
 }
 
-/// A model whose bodies look like this one.
-fn looks_like(body: &Value) -> ModelId {
-    let has = |name: &str| body.get(name).is_some();
-    ModelId::from(match () {
-        () if has("anthropic_version") => "anthropic.claude-3-5-sonnet-20240620-v1:0",
-        () if has("max_tokens_to_sample") => "anthropic.claude-v2",
-        () if has("inputText") => "amazon.titan-text-express-v1",
-        () if has("inferenceConfig") || has("schemaVersion") => "amazon.nova-lite-v1:0",
-        () if has("message") => "cohere.command-r-v1:0",
-        () if has("max_gen_len") => "meta.llama3-70b-instruct-v1:0",
-        () if has("maxTokens") => "ai21.j2-mid-v1",
-        () if has("prompt") => "mistral.mistral-7b-instruct-v0:2",
-        () => "openai.gpt-oss-120b-1:0",
-    })
-}

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bedrock_llm_schema::ModelId;
+use bedrock_llm_schema::model::Mode;
+use bedrock_llm_schema::{Catalog, Family, ModelId};
+use serde_json::Value;
 
 use crate::{CodecError, Provider};
 
@@ -50,10 +52,54 @@ impl Registry {
         found.map(|(_, provider)| Arc::clone(provider)).ok_or_else(unknown)
     }
 
+    /// The codec for a request body. An id that does not tell the family (application profiles, provisioned and
+    /// imported models, endpoints) leaves it to what the body looks like, where that is distinctive.
+    ///
+    /// ```
+    /// use bedrock_llm_providers::Registry;
+    ///
+    /// let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/1arbu5hu2sjr".into();
+    /// let body = br#"{"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": []}"#;
+    /// assert_eq!(Registry::builtin().get_for_request(&profile, body)?.name(), "anthropic");
+    /// # Ok::<(), bedrock_llm_providers::CodecError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CodecError::UnknownModel`] when neither tells.
+    pub fn get_for_request(&self, model: &ModelId, body: &[u8]) -> Result<Arc<dyn Provider>, CodecError> {
+        let by_id = self.get(model);
+        let mode = Catalog::builtin().get(model).and_then(|profile| profile.mode);
+        let told = by_id.is_ok() && model.family() != Family::Unknown;
+        if told || mode.is_some_and(|mode| mode != Mode::Chat) {
+            return by_id;
+        }
+        match looks_like(body).map(|alike| self.get(&ModelId::from(alike))) {
+            Some(Ok(provider)) => Ok(provider),
+            _ => by_id,
+        }
+    }
+
     /// Every codec, in the order of their registration.
     pub fn providers(&self) -> impl Iterator<Item = &dyn Provider> {
         self.entries.iter().map(|(_, provider)| &**provider)
     }
+}
+
+/// A model whose bodies look like this one.
+fn looks_like(body: &[u8]) -> Option<&'static str> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let has = |name: &str| body.get(name).is_some();
+    Some(match () {
+        () if has("anthropic_version") => "anthropic.claude-3-5-sonnet-20240620-v1:0",
+        () if has("max_tokens_to_sample") => "anthropic.claude-v2",
+        () if has("inputText") => "amazon.titan-text-express-v1",
+        () if has("inferenceConfig") || has("schemaVersion") => "amazon.nova-lite-v1:0",
+        () if has("message") => "cohere.command-r-v1:0",
+        () if has("max_gen_len") => "meta.llama3-70b-instruct-v1:0",
+        () if has("maxTokens") => "ai21.j2-mid-v1",
+        () if has("messages") || has("prompt") => "openai.gpt-oss-120b-1:0",
+        () => return None,
+    })
 }
 
 impl Default for Registry {

@@ -45,9 +45,9 @@ fn is(model: &ModelId, family: &Family, but_not: &[&str]) -> bool {
 /// Whether a model that is no family of ours speaks Chat Completions: imported ones and SageMaker endpoints as a
 /// rule (other formats are the user's to register), and these makers' by their pages in the Bedrock user guide.
 fn speaks_openai(model: &ModelId) -> bool {
-    use Family::{Google, MiniMax, Moonshot, Nvidia, Qwen, Zai};
+    use Family::{DeepSeek, Google, MiniMax, Moonshot, Nvidia, Qwen, Writer, Zai};
     matches!(model.kind(), ModelIdKind::ImportedModel | ModelIdKind::SageMakerEndpoint)
-        || matches!(model.family(), Google | MiniMax | Moonshot | Nvidia | Qwen | Zai)
+        || matches!(model.family(), DeepSeek | Google | MiniMax | Moonshot | Nvidia | Qwen | Writer | Zai)
 }
 
 fn is_jurassic(model: &ModelId) -> bool {

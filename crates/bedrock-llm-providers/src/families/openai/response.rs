@@ -97,12 +97,17 @@ pub(super) fn texts(parts: &[Extra]) -> String {
 
 /// Why the model stopped. Servers built on vLLM say which stop sequence it was (or a token's number).
 pub(super) fn stop_reason(choice: &mut Choice) -> Option<StopReason> {
-    let said_sequence = choice.extra.get("stop_reason").is_some_and(Value::is_string);
-    if choice.extra.get("stop_reason").is_some_and(|sequence| sequence == "") {
+    let said = choice.extra.get("stop_reason").and_then(Value::as_str).map(str::to_owned);
+    if said.as_deref() == Some("") {
         choice.extra.shift_remove("stop_reason");
     }
-    Some(match choice.finish_reason.take()?.as_str() {
-        "stop" if said_sequence => StopReason::StopSequence,
+    // DeepSeek's page in the Bedrock user guide has the reason itself in `stop_reason`, and no `finish_reason`
+    let reason = choice.finish_reason.take().or_else(|| {
+        choice.extra.shift_remove("stop_reason");
+        said.clone()
+    });
+    Some(match reason?.as_str() {
+        "stop" if said.as_deref().is_some_and(|said| said != "stop") => StopReason::StopSequence,
         "stop" => StopReason::EndTurn,
         "length" => StopReason::MaxTokens,
         "tool_calls" | "function_call" => StopReason::ToolUse,
