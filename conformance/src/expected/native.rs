@@ -31,7 +31,11 @@ pub(crate) fn native(body: &Value, header: impl Fn(&str) -> Option<u64>) -> Opti
     } else if let Some(output) = body["outputs"].get(0) {
         said(&output["text"], &output["stop_reason"])
     } else if let Some(completion) = body["completions"].get(0) {
-        said(&completion["data"]["text"], &completion["finishReason"]["reason"])
+        let mut answer = said(&completion["data"]["text"], &completion["finishReason"]["reason"]);
+        if completion["finishReason"]["reason"] == "stop" {
+            answer.stop_reason = Some("stop_sequence".to_owned()); // Jurassic's word for having met one
+        }
+        answer
     } else if let Some(choice) = body["choices"].get(0) {
         openai(body, choice)
     } else if body["text"].is_string() {
@@ -39,6 +43,7 @@ pub(crate) fn native(body: &Value, header: impl Fn(&str) -> Option<u64>) -> Opti
         for call in items(&body["tool_calls"]) {
             // the format gives calls no ids; ours are made up and not compared
             answer.tool_use("", text(&call["name"]), &call["parameters"]);
+            answer.stop_reason = Some("tool_use".to_owned());
         }
         answer
     } else {
@@ -118,9 +123,10 @@ fn stop_reason(native: &str) -> String {
     let known = match native.to_ascii_lowercase().as_str() {
         "max_tokens" | "length" => "max_tokens",
         "stop_sequence" | "stop_criteria_met" => "stop_sequence",
-        "end_turn" | "stop" | "complete" | "finish" | "endoftext" => "end_turn",
-        "tool_use" | "tool_calls" | "tool_call" => "tool_use",
-        "content_filtered" | "content_filter" => "content_filtered",
+        "end_turn" | "stop" | "complete" | "finish" | "finished" | "endoftext" => "end_turn",
+        "tool_use" | "tool_calls" | "function_call" => "tool_use",
+        "content_filtered" | "content_filter" | "error_toxic" => "content_filtered",
+        "model_length" | "error_limit" => "model_context_window_exceeded",
         _ => native,
     };
     known.to_owned()
@@ -142,6 +148,7 @@ pub(crate) fn native_stream(chunks: &[Value]) -> Answer {
             simple_chunk(&mut answer, chunk);
         }
         split_reasoning(&mut answer);
+        openai_calls(&mut answer, chunks);
     }
     for metrics in chunks.iter().filter_map(|chunk| chunk.get("amazon-bedrock-invocationMetrics")) {
         answer.input_tokens = count(&metrics["inputTokenCount"]);
@@ -185,6 +192,23 @@ fn anthropic_stream(chunks: &[Value]) -> Answer {
     answer
 }
 
+/// The tool calls of Chat Completions chunks: a call begins with its id, its arguments come in pieces.
+fn openai_calls(answer: &mut Answer, chunks: &[Value]) {
+    let mut arguments: Vec<String> = Vec::new();
+    for call in chunks.iter().flat_map(|chunk| items(&chunk["choices"][0]["delta"]["tool_calls"])) {
+        if let Some(id) = call["id"].as_str() {
+            answer.tool_use(id, text(&call["function"]["name"]), &Value::Null);
+            arguments.push(String::new());
+        }
+        if let Some(last) = arguments.last_mut() {
+            last.push_str(text(&call["function"]["arguments"]));
+        }
+    }
+    for (call, arguments) in answer.tool_uses.iter_mut().zip(arguments) {
+        call["input"] = serde_json::from_str(&arguments).unwrap_or(json!({}));
+    }
+}
+
 /// A chunk of a family whose chunks are pieces of its response.
 fn simple_chunk(answer: &mut Answer, chunk: &Value) {
     let choice = &chunk["choices"][0];
@@ -215,4 +239,12 @@ fn simple_chunk(answer: &mut Answer, chunk: &Value) {
         }
     }
     stopped_by_sequence(answer, choice);
+    if chunk["event_type"] == "tool-calls-generation" {
+        for call in items(&chunk["tool_calls"]) {
+            answer.tool_use("", text(&call["name"]), &call["parameters"]);
+        }
+    }
+    if last && !answer.tool_uses.is_empty() {
+        answer.stop_reason = Some("tool_use".to_owned());
+    }
 }
