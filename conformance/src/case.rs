@@ -167,14 +167,12 @@ impl Case {
 /// The kind a recorded error is, by its status, name and sentence.
 fn expected_kind(status: u16, name: Option<&str>, message: &str) -> ErrorKind {
     match (status, name, message) {
-        (_, Some("ThrottlingException"), _) | (429, None, _) => {
-            ErrorKind::Throttled(match message {
-                m if m.contains("per day") => bedrock_llm_schema::ThrottleScope::DailyTokens,
-                m if m.contains("tokens") => bedrock_llm_schema::ThrottleScope::Tokens,
-                m if m.contains("requests") => bedrock_llm_schema::ThrottleScope::Requests,
-                _ => bedrock_llm_schema::ThrottleScope::Unspecified,
-            })
-        }
+        (_, Some("ThrottlingException"), _) | (429, None, _) => ErrorKind::Throttled(match message {
+            m if m.contains("per day") => bedrock_llm_schema::ThrottleScope::DailyTokens,
+            m if m.contains("tokens") => bedrock_llm_schema::ThrottleScope::Tokens,
+            m if m.contains("requests") => bedrock_llm_schema::ThrottleScope::Requests,
+            _ => bedrock_llm_schema::ThrottleScope::Unspecified,
+        }),
         (
             403,
             Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"),

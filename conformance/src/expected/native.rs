@@ -103,7 +103,9 @@ fn openai(body: &Value, choice: &Value) -> Answer {
 
 /// gpt-oss puts its reasoning before the text, between tags.
 fn split_reasoning(answer: &mut Answer) {
-    if let Some((reasoning, rest)) = answer.text.strip_prefix("<reasoning>").and_then(|text| text.split_once("</reasoning>")) {
+    if let Some((reasoning, rest)) =
+        answer.text.strip_prefix("<reasoning>").and_then(|text| text.split_once("</reasoning>"))
+    {
         answer.reasoning.push_str(reasoning);
         answer.text = rest.to_owned();
     }
@@ -112,7 +114,9 @@ fn split_reasoning(answer: &mut Answer) {
 /// Servers built on vLLM name the stop sequence beside a `finish_reason` of `stop`; DeepSeek has the reason there.
 fn stopped_by_sequence(answer: &mut Answer, choice: &Value) {
     match (choice["finish_reason"].as_str(), choice["stop_reason"].as_str()) {
-        (Some("stop"), Some(sequence)) if !sequence.is_empty() => answer.stop_reason = Some("stop_sequence".to_owned()),
+        (Some("stop"), Some(sequence)) if !sequence.is_empty() => {
+            answer.stop_reason = Some("stop_sequence".to_owned())
+        }
         (None, Some(reason)) => answer.stop_reason = Some(stop_reason(reason)),
         _ => {}
     }

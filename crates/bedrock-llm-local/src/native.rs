@@ -102,4 +102,3 @@ fn not_chat(model: &ModelId) -> Option<&'static str> {
         _ => None,
     }
 }
-

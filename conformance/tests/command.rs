@@ -1,0 +1,87 @@
+//! The command on folders of our own making: what it passes, what it must fail, and how it says so.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::{Value, json};
+
+/// A folder with these exchanges in it.
+fn folder(name: &str, exchanges: &[Value]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("exchanges")).unwrap();
+    for (number, exchange) in exchanges.iter().enumerate() {
+        std::fs::write(folder.join(format!("exchanges/{number}.json")), exchange.to_string()).unwrap();
+    }
+    folder
+}
+
+fn conformance(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
+    command.arg("--recordings").arg(folder);
+    command
+}
+
+fn exchange(operation: &str, verb: &str, request: &Value, status: u16, response: &Value) -> Value {
+    json!({
+        "id": "0", "operation": operation, "model_id": "us.amazon.nova-lite-v1:0",
+        "request": {"method": "POST", "path": format!("/model/us.amazon.nova-lite-v1%3A0/{verb}"), "headers": {}, "body": request},
+        "response": {"status": status, "headers": {"x-amzn-requestid": "r-1"}, "body": response}
+    })
+}
+
+fn question() -> Value {
+    json!({"messages": [{"role": "user", "content": [{"text": "Hi"}]}], "system": [], "brandNew": {"kept": true}})
+}
+
+fn answer() -> Value {
+    json!({
+        "output": {"message": {"role": "assistant", "content": [{"text": "Hello"}]}}, "stopReason": "end_turn",
+        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}, "metrics": {"latencyMs": 3}
+    })
+}
+
+#[test]
+fn answers_and_errors_pass_and_embeddings_are_later() {
+    let throttled = json!({"message": "Too many requests, please wait before trying again."});
+    let mut embedding =
+        exchange("InvokeModel", "invoke", &json!({"inputText": "x"}), 200, &json!({"embedding": [0.5]}));
+    embedding["model_id"] = json!("amazon.titan-embed-text-v2:0");
+    let folder = folder(
+        "good",
+        &[
+            exchange("Converse", "converse", &question(), 200, &answer()),
+            exchange("Converse", "converse", &question(), 429, &throttled),
+            embedding,
+        ],
+    );
+    conformance(&folder).assert().success().stdout(contains("2 passed, 0 failed, 1 skipped"));
+}
+
+#[test]
+fn what_it_cannot_take_or_what_differs_fails_with_file_and_place() {
+    let unknown = exchange("Transmogrify", "transmogrify", &question(), 200, &answer());
+    let malformed = exchange("Converse", "converse", &json!({"messages": "none"}), 200, &answer());
+    // the bytes of the stream are not the events that the file says they are
+    let mut stream = exchange("ConverseStream", "converse-stream", &question(), 200, &Value::Null);
+    stream["response"]["headers"]["content-type"] = json!("application/vnd.amazon.eventstream");
+    stream["response"]["body_base64"] = json!("");
+    stream["response"]["events"] =
+        json!([{"type": "messageStart", "message_type": "event", "payload": {"role": "assistant"}}]);
+    let folder = folder("bad", &[unknown, malformed, stream, json!({"no": "recording"})]);
+    conformance(&folder)
+        .assert()
+        .code(1)
+        .stdout(contains("FAIL exchanges/0.json: $.operation").and(contains("FAIL exchanges/1.json")))
+        .stdout(contains("FAIL exchanges/2.json").and(contains("FAIL exchanges/3.json")))
+        .stdout(contains("0 passed, 4 failed"));
+}
+
+#[test]
+fn an_empty_folder_proves_nothing() {
+    conformance(&folder("empty", &[])).assert().failure().stderr(contains("no recordings"));
+}
