@@ -6,6 +6,8 @@
 //! - `wire_union!`: an object with exactly one member that names the variant (a Smithy union). Any other
 //!   object is kept whole in `Unknown`.
 
+use serde::{Deserialize, Deserializer};
+
 /// Members of a JSON object that its type does not know, in the order they came.
 pub type Extra = serde_json::Map<String, serde_json::Value>;
 
@@ -184,6 +186,34 @@ pub(crate) fn settle_union<T: serde::Serialize>(
     Ok(unknown(rest))
 }
 
+/// Reads a count that some services write as `28.0`, and a null one as 0.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(optional_count(deserializer)?.unwrap_or(0))
+}
+
+/// Reads a count that may be null, and that some clients and services write as `28.0`.
+pub(crate) fn optional_count<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64>,
+{
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else { return Ok(None) };
+    // whole and small enough to be exact as a float
+    let whole = |float: &f64| (0.0..=9_007_199_254_740_992.0).contains(float) && float.fract() == 0.0;
+    let count = number.as_u64().or_else(|| number.as_f64().filter(whole).map(|float| float as u64));
+    let refuse = || serde::de::Error::custom(format_args!("{number} is no count"));
+    count.and_then(|count| T::try_from(count).ok()).map(Some).ok_or_else(refuse)
+}
+
+/// Reads null as the member's default.
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "the macros declare public types")]
 mod tests {
@@ -222,6 +252,24 @@ mod tests {
     fn enums_keep_unknown_values() {
         assert_eq!(round_trip::<Colour>(&json!("red")), Colour::Red);
         assert_eq!(round_trip::<Colour>(&json!("bl\"ue")), Colour::Unknown("bl\"ue".into()));
+    }
+
+    #[test]
+    fn counts_may_be_floats_or_null_but_nothing_else() {
+        #[derive(serde::Deserialize)]
+        struct Counts {
+            #[serde(default, deserialize_with = "crate::wire::count")]
+            a: u64,
+            #[serde(default, deserialize_with = "crate::wire::optional_count")]
+            b: Option<u32>,
+        }
+        let read = |value| serde_json::from_value::<Counts>(value).map(|counts| (counts.a, counts.b));
+        assert_eq!(read(json!({"a": 28.0, "b": 2.0})).unwrap(), (28, Some(2)));
+        assert_eq!(read(json!({"a": null, "b": null})).unwrap(), (0, None));
+        assert_eq!(read(json!({})).unwrap(), (0, None));
+        for bad in [json!({"a": -1}), json!({"a": 1.5}), json!({"a": "1"}), json!({"b": 5_000_000_000_u64})] {
+            assert!(read(bad).is_err());
+        }
     }
 
     #[test]

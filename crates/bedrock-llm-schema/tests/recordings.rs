@@ -8,8 +8,9 @@
 use std::path::PathBuf;
 
 use bedrock_llm_schema::{
-    Accumulator, ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStreamRequest,
-    CountTokensRequest, CountTokensResponse, ErrorKind, ServiceError, StreamEvent,
+    Accumulator, ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse,
+    CountTokensRequest, CountTokensResponse, ErrorKind, Message, Role, ServiceError, StreamEvent,
+    ToolResultBlock,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,10 +102,15 @@ fn converse_streams_accumulate() {
         let response = answer.response();
         assert_eq!(response.text(), text, "{file}");
         assert_eq!(response.incomplete_tool_uses, [], "{file}");
-        let next = ChatStreamRequest(ChatRequest::new("m").message("q").message(response.message));
-        next.validate().unwrap_or_else(|error| {
-            assert!(error.0.iter().all(|v| v.rule == "R-BLANK-TEXT"), "{file}: {error}");
-        });
+        // what the model said can be sent back, once its tool calls are answered
+        let results =
+            response.message.tool_uses().map(|call| ToolResultBlock::text(&call.tool_use_id, "done"));
+        let results = Message::new(Role::User, results.collect::<Vec<_>>()).with("go on");
+        let next = ChatRequest::new("m").message("q").message(response.message.clone()).message(results);
+        if let Err(error) = next.streaming().validate() {
+            // gpt-oss streams empty texts (recording 37e22550c803)
+            assert!(error.0.iter().all(|violation| violation.rule == "R-BLANK-TEXT"), "{file}: {error}");
+        }
     }
 }
 

@@ -98,7 +98,7 @@ mod tests {
                 &[("bedrock-llm-client", Normal), ("bedrock-llm-local", Normal)],
                 &["tokio"],
             ),
-            member("xtask", &[("bedrock-llm", Normal), ("aws-sdk-bedrockruntime", Normal)], &[]),
+            member("bench", &[("bedrock-llm", Normal), ("aws-sdk-bedrockruntime", Normal)], &[]),
         ];
         change(&mut members);
         check(&Graph { members, ..Graph::default() })
@@ -130,7 +130,7 @@ mod tests {
         );
         assert_eq!(adds(2, "bedrock-llm"), ["bedrock-llm-client: must not know bedrock-llm"]);
         assert_eq!(adds(3, "bedrock-llm-client"), ["bedrock-llm-local: must not know bedrock-llm-client"]);
-        assert_eq!(adds(4, "xtask"), ["bedrock-llm: must not know xtask"]);
+        assert_eq!(adds(4, "bench"), ["bedrock-llm: must not know bench"]);
     }
 
     #[test]

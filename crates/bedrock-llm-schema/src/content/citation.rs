@@ -66,10 +66,13 @@ wire_struct! {
     #[derive(Default)]
     pub struct DocumentLocation {
         /// Which of the request's documents, counted from 0.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub document_index: Option<u64>,
         /// First character, page or piece.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub start: Option<u64>,
         /// The one after the last.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub end: Option<u64>,
     }
 
@@ -77,10 +80,13 @@ wire_struct! {
     #[derive(Default)]
     pub struct SearchResultLocation {
         /// Which of the request's search results, counted from 0.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub search_result_index: Option<u64>,
         /// First piece.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub start: Option<u64>,
         /// The one after the last.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub end: Option<u64>,
     }
 }

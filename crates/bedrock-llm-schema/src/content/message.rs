@@ -77,9 +77,10 @@ impl Message {
             .collect()
     }
 
-    /// The tools the model asks for, in its order.
+    /// The tools the model asks the caller to run, in its order. Calls that the service runs itself are not among
+    /// them.
     pub fn tool_uses(&self) -> impl Iterator<Item = &ToolUseBlock> {
-        self.content.iter().filter_map(ContentBlock::as_tool_use)
+        self.content.iter().filter_map(ContentBlock::as_tool_use).filter(|call| !call.is_run_by_service())
     }
 
     /// The tool results in this turn.

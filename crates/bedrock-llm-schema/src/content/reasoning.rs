@@ -7,7 +7,8 @@ wire_struct! {
     /// Reasoning in words.
     #[derive(Default)]
     pub struct ReasoningTextBlock {
-        /// The words.
+        /// The words; empty where the provider shows none and only signs them.
+        #[serde(default)]
         pub text: String,
         /// The provider's proof that the words are its own. It goes back unchanged with the next turn.
         pub signature: Option<String>,

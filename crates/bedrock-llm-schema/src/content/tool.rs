@@ -161,6 +161,12 @@ impl ToolUseBlock {
             extra: Extra::new(),
         }
     }
+
+    /// Whether the service runs this tool itself, so that nobody has to answer the call.
+    #[must_use]
+    pub fn is_run_by_service(&self) -> bool {
+        self.r#type == Some(ToolUseType::ServerToolUse)
+    }
 }
 
 impl ToolResultBlock {

@@ -60,36 +60,20 @@ wire_struct! {
         pub source: GuardImageSource,
     }
 
-    /// Asks a guardrail what it thinks of some content.
-    pub struct ApplyGuardrailRequest {
-        /// Id or ARN; travels in the path, not in the body.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        pub guardrail_identifier: String,
-        /// Its version, or `DRAFT`; travels in the path, not in the body.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        pub guardrail_version: String,
-        /// Whose words these are.
-        pub source: GuardrailSource,
-        /// The words.
-        pub content: Vec<GuardrailContent>,
-        /// How much of the assessment comes back.
-        pub output_scope: Option<GuardrailOutputScope>,
-    }
-
     /// What the guardrail thinks.
     pub struct ApplyGuardrailResponse {
         /// What it cost.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub usage: GuardrailUsage,
         /// What it did.
         pub action: GuardrailAction,
         /// Why.
         pub action_reason: Option<String>,
         /// What to show instead.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub outputs: Vec<GuardrailOutput>,
         /// What it found, per policy.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub assessments: Vec<GuardrailAssessment>,
         /// How much of the content it looked at.
         pub guardrail_coverage: Option<GuardrailCoverage>,
@@ -103,6 +87,40 @@ wire_struct! {
     pub struct GuardrailOutput {
         /// The text.
         pub text: Option<String>,
+    }
+}
+
+/// Asks a guardrail what it thinks of some content.
+#[serde_with::skip_serializing_none]
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyGuardrailRequest {
+    /// Id or ARN; travels in the path, not in the body.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub guardrail_identifier: String,
+    /// Its version, or `DRAFT`; travels in the path, not in the body.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub guardrail_version: String,
+    /// Whose words these are.
+    pub source: GuardrailSource,
+    /// The words.
+    pub content: Vec<GuardrailContent>,
+    /// How much of the assessment comes back.
+    pub output_scope: Option<GuardrailOutputScope>,
+    /// Members this version does not know; kept and written back as they came.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+/// Names the guardrail and counts what is to be checked; never shows it, so that prompts do not reach logs.
+impl std::fmt::Debug for ApplyGuardrailRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApplyGuardrailRequest")
+            .field("guardrail_identifier", &self.guardrail_identifier)
+            .field("guardrail_version", &self.guardrail_version)
+            .field("source", &self.source)
+            .field("content", &self.content.len())
+            .finish_non_exhaustive()
     }
 }
 

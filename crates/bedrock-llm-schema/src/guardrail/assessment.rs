@@ -99,7 +99,7 @@ wire_struct! {
     #[derive(Default)]
     pub struct TopicPolicyAssessment {
         /// The topics.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub topics: Vec<Topic>,
     }
 
@@ -119,7 +119,7 @@ wire_struct! {
     #[derive(Default)]
     pub struct ContentPolicyAssessment {
         /// The filters.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub filters: Vec<ContentFilter>,
     }
 
@@ -228,6 +228,7 @@ wire_struct! {
     #[derive(Default)]
     pub struct InvocationMetrics {
         /// Milliseconds.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub guardrail_processing_latency: Option<u64>,
         /// Units, per policy.
         pub usage: Option<GuardrailUsage>,
@@ -239,28 +240,31 @@ wire_struct! {
     #[derive(Default)]
     pub struct GuardrailUsage {
         /// Denied topics.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub topic_policy_units: u64,
         /// Harmful content.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub content_policy_units: u64,
         /// Words.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub word_policy_units: u64,
         /// Personal data.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub sensitive_information_policy_units: u64,
         /// Patterns, which are free.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub sensitive_information_policy_free_units: u64,
         /// Grounding.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub contextual_grounding_policy_units: u64,
         /// Images.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub content_policy_image_units: Option<u64>,
         /// Logic.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub automated_reasoning_policy_units: Option<u64>,
         /// Logic policies.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub automated_reasoning_policies: Option<u64>,
     }
 
@@ -277,8 +281,10 @@ wire_struct! {
     #[derive(Default)]
     pub struct Coverage {
         /// How many were looked at.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub guarded: Option<u64>,
         /// How many there are.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub total: Option<u64>,
     }
 

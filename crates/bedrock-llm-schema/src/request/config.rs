@@ -8,6 +8,7 @@ wire_struct! {
     pub struct InferenceConfig {
         /// The most tokens the answer may have, at least 1. Bedrock counts it against the tokens-per-minute
         /// quota when the request is admitted, so no more than is needed.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub max_tokens: Option<u32>,
         /// Randomness, 0 to 1.
         pub temperature: Option<f64>,

@@ -8,16 +8,27 @@ use crate::content::{Message, SystemContentBlock};
 use crate::wire::{Extra, wire_struct, wire_union};
 use crate::{Blob, ModelId};
 
-wire_struct! {
-    /// Asks how many tokens a request is.
-    pub struct CountTokensRequest {
-        /// The foundation model; inference profiles are refused by the service.
-        #[serde(rename = "modelId", default, skip_serializing_if = "ModelId::is_empty")]
-        pub model: ModelId,
-        /// The request to count.
-        pub input: CountTokensInput,
-    }
+/// Asks how many tokens a request is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CountTokensRequest {
+    /// The foundation model; inference profiles are refused by the service.
+    #[serde(rename = "modelId", default, skip_serializing_if = "ModelId::is_empty")]
+    pub model: ModelId,
+    /// The request to count.
+    pub input: CountTokensInput,
+    /// Members this version does not know; kept and written back as they came.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
 
+/// Names the model only, so that prompts do not reach logs.
+impl std::fmt::Debug for CountTokensRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CountTokensRequest").field("model", &self.model.as_str()).finish_non_exhaustive()
+    }
+}
+
+wire_struct! {
     /// The parts of a [`ChatRequest`] that have tokens.
     #[derive(Default)]
     pub struct ConverseTokensRequest {

@@ -40,7 +40,7 @@ wire_struct! {
     #[derive(Default)]
     pub struct Metrics {
         /// Milliseconds inside the service.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub latency_ms: u64,
     }
 
@@ -73,10 +73,10 @@ pub struct ChatResponse {
     /// Why the model stopped.
     pub stop_reason: StopReason,
     /// What the call used.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::or_default")]
     pub usage: Usage,
     /// How long it took.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::or_default")]
     pub metrics: Metrics,
     /// Members of the native response that were asked for.
     pub additional_model_response_fields: Option<Value>,

@@ -9,17 +9,19 @@ wire_struct! {
     #[derive(Default)]
     pub struct Usage {
         /// Input that the cache had no part in.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub input_tokens: u64,
         /// Output, reasoning included.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub output_tokens: u64,
         /// The service's own sum. [`total`](Self::total) derives ours.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub total_tokens: u64,
         /// Input read from the prompt cache.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub cache_read_input_tokens: Option<u64>,
         /// Input written to the prompt cache.
+        #[serde(default, deserialize_with = "crate::wire::optional_count")]
         pub cache_write_input_tokens: Option<u64>,
         /// The cache writes by how long they live.
         pub cache_details: Option<Vec<CacheDetail>>,
@@ -30,6 +32,7 @@ wire_struct! {
         /// How long they live.
         pub ttl: CacheTtl,
         /// Tokens written.
+        #[serde(default, deserialize_with = "crate::wire::count")]
         pub input_tokens: u64,
     }
 }
@@ -38,7 +41,8 @@ impl Usage {
     /// Usage without caching.
     #[must_use]
     pub fn new(input_tokens: u64, output_tokens: u64) -> Self {
-        Self { input_tokens, output_tokens, total_tokens: input_tokens + output_tokens, ..Self::default() }
+        let total_tokens = input_tokens.saturating_add(output_tokens);
+        Self { input_tokens, output_tokens, total_tokens, ..Self::default() }
     }
 
     /// Input read from the prompt cache; 0 where the service is silent.
@@ -58,25 +62,28 @@ impl Usage {
     #[must_use]
     pub fn cache_write_with(&self, ttl: &CacheTtl) -> u64 {
         let details = self.cache_details.as_deref().unwrap_or_default();
-        let told: u64 =
-            details.iter().filter(|detail| detail.ttl == *ttl).map(|detail| detail.input_tokens).sum();
-        let all_told: u64 = details.iter().map(|detail| detail.input_tokens).sum();
+        let sum = |only: Option<&CacheTtl>| {
+            let wanted = details.iter().filter(|detail| only.is_none_or(|ttl| detail.ttl == *ttl));
+            wanted.fold(0_u64, |sum, detail| sum.saturating_add(detail.input_tokens))
+        };
         match ttl {
-            CacheTtl::FiveMinutes => told + self.cache_write().saturating_sub(all_told),
-            _ => told,
+            CacheTtl::FiveMinutes => {
+                sum(Some(ttl)).saturating_add(self.cache_write().saturating_sub(sum(None)))
+            }
+            _ => sum(Some(ttl)),
         }
     }
 
     /// All input, cached or not.
     #[must_use]
     pub fn total_input(&self) -> u64 {
-        self.input_tokens + self.cache_read() + self.cache_write()
+        self.input_tokens.saturating_add(self.cache_read()).saturating_add(self.cache_write())
     }
 
     /// All tokens.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.total_input() + self.output_tokens
+        self.total_input().saturating_add(self.output_tokens)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Violation;
-use crate::content::tool::{ToolUseBlock, ToolUseType};
+use crate::content::tool::ToolUseBlock;
 use crate::model::ModelIdKind;
 use crate::{ChatRequest, ContentBlock, Message, Role, SystemContentBlock};
 
@@ -84,14 +84,7 @@ fn tool_pairs(messages: &[Message], report: &mut Report) {
                 );
             }
         }
-        if let (Some(id), true) = (open.first(), turn > 0) {
-            let path = format!("messages[{turn}].content");
-            report.add(
-                "R-TOOL-PAIR",
-                path,
-                format!("no result for tool call {id} of the turn before; add one, an error if need be"),
-            );
-        }
+        unanswered(&open, turn, report);
         open.clear();
         for (block, call) in calls(message) {
             if !open.insert(call.tool_use_id.as_str()) {
@@ -104,6 +97,15 @@ fn tool_pairs(messages: &[Message], report: &mut Report) {
             }
         }
     }
+    unanswered(&open, messages.len().saturating_sub(1), report);
+}
+
+/// Tool calls that this turn, the one after them or the last, leaves without a result.
+fn unanswered(open: &BTreeSet<&str>, turn: usize, report: &mut Report) {
+    for id in open {
+        let message = format!("no result for tool call {id}; add one in the next turn, an error if need be");
+        report.add("R-TOOL-PAIR", format!("messages[{turn}].content"), message);
+    }
 }
 
 /// The tool calls that the caller answers.
@@ -113,7 +115,7 @@ fn calls(message: &Message) -> impl Iterator<Item = (usize, &ToolUseBlock)> {
         .iter()
         .enumerate()
         .filter_map(|(block, content)| Some((block, content.as_tool_use()?)));
-    blocks.filter(|(_, call)| call.r#type != Some(ToolUseType::ServerToolUse))
+    blocks.filter(|(_, call)| !call.is_run_by_service())
 }
 
 fn system(request: &ChatRequest, report: &mut Report) {
@@ -235,7 +237,9 @@ mod tests {
                 at("R-TOOL-PAIR", "messages[2].content"),
             ),
             (
-                ask().message(Message::assistant(call("a")).with(call("a"))),
+                ask()
+                    .message(Message::assistant(call("a")).with(call("a")))
+                    .message(ToolResultBlock::text("a", "1")),
                 at("R-TOOL-ID", "messages[1].content[1].toolUse.toolUseId"),
             ),
             (ask().max_tokens(0), at("R-RANGE", "inferenceConfig.maxTokens")),

@@ -39,6 +39,7 @@ pub struct Accumulator {
     stop_reason: Option<StopReason>,
     additional_fields: Option<Value>,
     metadata: Option<Box<MetadataEvent>>,
+    extra: Extra,
 }
 
 /// How a stream ended, if it ended now.
@@ -83,7 +84,10 @@ impl Accumulator {
     /// Takes the next event. Events of a kind this version does not know change nothing.
     pub fn push(&mut self, event: &StreamEvent) {
         match event {
-            StreamEvent::MessageStart(start) => self.role = Some(start.role.clone()),
+            StreamEvent::MessageStart(start) => {
+                self.role = Some(start.role.clone());
+                self.extra.extend(start.extra.clone());
+            }
             StreamEvent::ContentBlockStart(start) => {
                 self.block(start.content_block_index).start(&start.start);
             }
@@ -94,6 +98,7 @@ impl Accumulator {
             StreamEvent::MessageStop(stop) => {
                 self.stop_reason = Some(stop.stop_reason.clone());
                 self.additional_fields.clone_from(&stop.additional_model_response_fields);
+                self.extra.extend(stop.extra.clone());
             }
             StreamEvent::Metadata(metadata) => self.metadata = Some(metadata.clone()),
             StreamEvent::Unknown(_) => {}
@@ -147,13 +152,14 @@ impl Accumulator {
         let stop_reason = self.stop_reason.clone().unwrap_or(StopReason::Unknown(String::new()));
         let mut response = ChatResponse::new(message, stop_reason, Usage::default());
         response.additional_model_response_fields.clone_from(&self.additional_fields);
+        response.extra.clone_from(&self.extra);
         if let Some(metadata) = self.metadata.clone() {
             response.usage = metadata.usage;
             response.metrics = metadata.metrics;
             response.trace = metadata.trace;
             response.performance_config = metadata.performance_config;
             response.service_tier = metadata.service_tier;
-            response.extra = metadata.extra;
+            response.extra.extend(metadata.extra);
         }
         response.incomplete_tool_uses = incomplete_tool_uses;
         response

@@ -115,10 +115,10 @@ wire_struct! {
     #[derive(Default)]
     pub struct MetadataEvent {
         /// Tokens.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub usage: Usage,
         /// Time.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "crate::wire::or_default")]
         pub metrics: Metrics,
         /// What happened inside the service.
         pub trace: Option<Trace>,

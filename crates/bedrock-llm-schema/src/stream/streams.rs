@@ -18,7 +18,8 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 /// A streamed answer: `Stream<Item = Result<StreamEvent, Error>>`.
 ///
 /// The stream is whole only if `messageStop` came. If it ends before, or breaks, its last item is an error
-/// that holds the answer so far ([`Error::partial`]). Dropping it closes the connection.
+/// that holds the answer so far ([`Error::partial`]); a connection lost after `messageStop` only loses the usage.
+/// Dropping it closes the connection.
 pub struct ChatStream {
     events: Events,
     answer: Accumulator,
@@ -109,6 +110,10 @@ impl Stream for ChatStream {
                 self.answer.push(&event);
                 return Poll::Ready(Some(Ok(event)));
             }
+            // the answer is whole; that the connection then broke or fell silent takes nothing from it
+            Some(Err(error)) if self.answer.ending() != Ending::Truncated && lost_the_connection(&error) => {
+                None
+            }
             Some(Err(error)) => Some(Err(self.explain(error))),
             None if self.answer.ending() == Ending::Truncated => {
                 let message = "the stream ended before the answer was whole (no messageStop)";
@@ -119,6 +124,10 @@ impl Stream for ChatStream {
         self.done = true;
         Poll::Ready(item)
     }
+}
+
+fn lost_the_connection(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StreamTruncated | ErrorKind::StreamStalled)
 }
 
 impl fmt::Debug for ChatStream {
@@ -199,5 +208,56 @@ impl Stream for InvokeStream {
 impl fmt::Debug for InvokeStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InvokeStream").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::StopReason;
+
+    /// Everything a stream over these items gives; nothing here ever waits.
+    fn run(items: Vec<Result<StreamEvent, Error>>) -> (ChatStream, Option<Error>) {
+        struct Items(std::vec::IntoIter<Result<StreamEvent, Error>>);
+        impl Stream for Items {
+            type Item = Result<StreamEvent, Error>;
+
+            fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+                Poll::Ready(self.0.next())
+            }
+        }
+        let mut stream = ChatStream::new(Items(items.into_iter()), Some("r-1".to_owned()));
+        let mut error = None;
+        while let Poll::Ready(Some(item)) =
+            Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()))
+        {
+            error = item.err();
+        }
+        (stream, error)
+    }
+
+    #[test]
+    fn a_stream_without_its_end_is_an_error_that_holds_what_came() {
+        let (_, error) = run(vec![Ok(StreamEvent::text(0, "Hel"))]);
+        let error = error.unwrap();
+        assert_eq!((error.kind(), error.request_id()), (&ErrorKind::StreamTruncated, Some("r-1")));
+        assert_eq!(error.partial().unwrap().text(), "Hel");
+    }
+
+    #[test]
+    fn a_connection_lost_after_the_end_takes_nothing_away() {
+        let whole =
+            || vec![Ok(StreamEvent::text(0, "Hello")), Ok(StreamEvent::message_stop(StopReason::EndTurn))];
+        let mut items = whole();
+        items.push(Err(Error::new(ErrorKind::StreamTruncated, "cut")));
+        let (stream, error) = run(items);
+        assert!(error.is_none());
+        assert_eq!(stream.response().text(), "Hello");
+        // what the service itself says is never hidden
+        let mut items = whole();
+        items.push(Err(Error::new(ErrorKind::Internal, "exception")));
+        assert!(run(items).1.is_some());
     }
 }
