@@ -12,6 +12,8 @@ pub(crate) struct Answer {
     pub redacted: Vec<String>,
     /// `{"id", "name", "input"}`, in order.
     pub tool_uses: Vec<Value>,
+    /// `{"id", "name", "raw"}` of the calls of a stream whose arguments are not whole.
+    pub incomplete: Vec<Value>,
     pub citations: Vec<Value>,
     pub stop_reason: Option<String>,
     pub input_tokens: Option<u64>,
@@ -43,6 +45,10 @@ impl Answer {
                 _ => {}
             }
         }
+        let incomplete = response.incomplete_tool_uses.iter();
+        answer.incomplete = incomplete
+            .map(|call| json!({"id": call.tool_use_id, "name": call.name, "raw": call.raw}))
+            .collect();
         let usage = &response.usage;
         answer.stop_reason = Some(response.stop_reason.to_string());
         answer.input_tokens = Some(usage.input_tokens);
@@ -64,6 +70,7 @@ impl Answer {
         value.insert("signature".into(), self.signature.as_str().into());
         value.insert("redacted".into(), self.redacted.clone().into());
         value.insert("toolUses".into(), self.tool_uses.clone().into());
+        value.insert("incompleteToolUses".into(), self.incomplete.clone().into());
         value.insert("citations".into(), self.citations.clone().into());
         let mut told = |name: &str, told: bool, mine: Value| {
             if told {

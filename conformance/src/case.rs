@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use bedrock_llm_client::Client;
 use bedrock_llm_local::{LocalBedrock, ReceivedRequest, Recording};
-use bedrock_llm_schema::{Error, ErrorKind, ModelId};
+use bedrock_llm_schema::ModelId;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -135,62 +135,5 @@ impl Case {
         if let Some(expected) = self.header("x-amzn-requestid").filter(|expected| Some(*expected) != actual) {
             reasons.push(format!("request id: expected {expected:?}, got {actual:?}"));
         }
-    }
-
-    /// Whether an error is the one that was recorded: kind, status, message, code, request id.
-    pub(crate) fn check_error(&self, error: &Error, reasons: &mut Reasons) {
-        let response = &self.recording.response;
-        let body = self.response_body();
-        let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or_default();
-        if error.status() != Some(response.status) {
-            reasons.push(format!(
-                "status: expected {}, got {:?}: {error:?}",
-                response.status,
-                error.status()
-            ));
-        }
-        if error.message() != message {
-            reasons.push(format!("message: expected {message:?}, got {:?}", error.message()));
-        }
-        let name = self.header("x-amzn-errortype").and_then(|code| code.split(':').next());
-        if name.is_some() && error.code() != name {
-            reasons.push(format!("code: expected {name:?}, got {:?}", error.code()));
-        }
-        let kind = expected_kind(response.status, name, message);
-        if *error.kind() != kind {
-            reasons.push(format!("kind: expected {kind:?}, got {:?}", error.kind()));
-        }
-        self.check_request_id(error.request_id(), reasons);
-    }
-}
-
-/// The kind a recorded error is, by its status, name and sentence.
-fn expected_kind(status: u16, name: Option<&str>, message: &str) -> ErrorKind {
-    match (status, name, message) {
-        (_, Some("ThrottlingException"), _) | (429, None, _) => ErrorKind::Throttled(match message {
-            m if m.contains("per day") => bedrock_llm_schema::ThrottleScope::DailyTokens,
-            m if m.contains("tokens") => bedrock_llm_schema::ThrottleScope::Tokens,
-            m if m.contains("requests") => bedrock_llm_schema::ThrottleScope::Requests,
-            _ => bedrock_llm_schema::ThrottleScope::Unspecified,
-        }),
-        (
-            403,
-            Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidSignatureException"),
-            _,
-        ) => ErrorKind::Auth,
-        (403, ..) => ErrorKind::AccessDenied,
-        (404, ..) => ErrorKind::NotFound,
-        (_, _, m) if m.contains("on-demand throughput") => ErrorKind::InferenceProfileRequired,
-        (_, _, m) if m.contains("model identifier is invalid") => ErrorKind::InvalidModelId,
-        (_, _, m) if m.contains("too long") => ErrorKind::ContextOverflow,
-        (_, _, m) if m.contains("model doesn't support") || m.contains("model does not support") => {
-            ErrorKind::Unsupported
-        }
-        (400, ..) => ErrorKind::Validation,
-        (408, ..) => ErrorKind::ModelTimeout,
-        (424, ..) => ErrorKind::ModelError,
-        (503, ..) => ErrorKind::Unavailable,
-        (500, ..) => ErrorKind::Internal,
-        _ => ErrorKind::Unexpected,
     }
 }

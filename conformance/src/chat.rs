@@ -38,11 +38,19 @@ pub(crate) async fn converse_stream(case: &Case) -> Result<Reasons> {
     match client.chat_stream(request).await {
         Ok(mut stream) if case.succeeded() => {
             let events = events(case);
-            let (mut answer, mut count) = (Accumulator::new(), 0);
+            let (mut answer, mut count, mut failure) = (Accumulator::new(), 0, None);
             while let Some(event) = stream.next().await {
-                answer.push(&event?);
-                count += 1;
+                match event {
+                    Ok(event) => {
+                        answer.push(&event);
+                        count += 1;
+                    }
+                    Err(error) => failure = Some(error),
+                }
             }
+            let is_whole = events.iter().any(|(kind, _)| kind == "messageStop");
+            // after `messageStop` a lost connection takes nothing from the answer
+            case.check_ending(failure.as_ref(), !is_whole, &mut reasons);
             if count != events.len() {
                 reasons.push(format!("expected {} events, got {count}", events.len()));
             }
@@ -56,6 +64,12 @@ pub(crate) async fn converse_stream(case: &Case) -> Result<Reasons> {
                     .diff(&Answer::of(&stream.response()))
                     .map(|place| format!("stream's own answer {place}")),
             );
+            if let Some(error) = &failure {
+                let partial = error.partial().map(Answer::of).unwrap_or_default();
+                reasons.extend(
+                    expected.diff(&partial).map(|place| format!("the error's partial answer {place}")),
+                );
+            }
             case.check_request_id(stream.request_id(), &mut reasons);
         }
         Ok(_) => reasons.push(format!("expected status {}, got a stream", case.recording.response.status)),
@@ -76,8 +90,8 @@ fn request(case: &Case, reasons: &mut Reasons) -> Result<ChatRequest> {
     Ok(request)
 }
 
-/// The recorded frames, `(type, members)`.
+/// The recorded events, `(type, members)`.
 fn events(case: &Case) -> Vec<(String, Value)> {
-    let events = case.recording.response.events.as_deref().unwrap_or_default();
-    events.iter().map(|event| (event.r#type.clone(), event.payload.clone())).collect()
+    let events = case.events().filter(|event| event.r#type != "initial-response");
+    events.map(|event| (event.r#type.clone(), event.payload.clone())).collect()
 }

@@ -6,6 +6,7 @@ mod case;
 mod chat;
 mod diff;
 mod expected;
+mod failure;
 mod guard;
 mod native;
 mod table;
@@ -60,7 +61,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(if table.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Every JSON file two folders deep, in order.
+/// Every JSON file in the folder and in those below it, in order.
 fn files(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];

@@ -82,6 +82,44 @@ fn what_it_cannot_take_or_what_differs_fails_with_file_and_place() {
 }
 
 #[test]
+fn errors_are_taken_by_name_status_and_what_was_said() {
+    let refused = |status: u16, name: Option<&str>, body: Value, text: Option<&str>| {
+        let mut exchange = exchange("Converse", "converse", &question(), status, &body);
+        if let Some(name) = name {
+            exchange["response"]["headers"]["x-amzn-errortype"] = json!(name);
+        }
+        if let Some(text) = text {
+            exchange["response"]["body_text"] = json!(text);
+        }
+        exchange
+    };
+    let said = |message: &str| json!({"message": message});
+    let folder = folder(
+        "errors",
+        &[
+            refused(429, Some("ModelNotReadyException:http://x/"), said("Not ready"), None),
+            refused(408, Some("ModelTimeoutException"), said("Model took too long to respond"), None),
+            refused(400, Some("a.b#ServiceQuotaExceededException:http://x/"), said("quota"), None),
+            refused(400, None, said("This model's maximum context length is 8192 tokens."), None),
+            refused(400, None, said("the name is too long"), None),
+            refused(404, Some("UnknownOperationException"), json!({}), None),
+            refused(502, None, Value::Null, Some(" <html>Bad gateway</html> ")),
+        ],
+    );
+    conformance(&folder).assert().success().stdout(contains("7 passed, 0 failed"));
+}
+
+#[test]
+fn a_stream_cut_off_passes_by_its_error() {
+    // no `messageStop`; bytes that end in the middle of the first frame
+    let mut stream = exchange("ConverseStream", "converse-stream", &question(), 200, &Value::Null);
+    stream["response"]["headers"]["content-type"] = json!("application/vnd.amazon.eventstream");
+    stream["response"]["body_base64"] = json!("AAAAYA==");
+    stream["response"]["events"] = json!([]);
+    conformance(&folder("cut", &[stream])).assert().success().stdout(contains("1 passed, 0 failed"));
+}
+
+#[test]
 fn an_empty_folder_proves_nothing() {
     conformance(&folder("empty", &[])).assert().failure().stderr(contains("no recordings"));
 }

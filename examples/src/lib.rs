@@ -20,3 +20,8 @@ pub async fn connect() -> Result<(ClientBuilder, Option<LocalBedrock>)> {
         .endpoint_url(local.endpoint());
     Ok((builder, Some(local)))
 }
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

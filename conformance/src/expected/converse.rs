@@ -1,9 +1,8 @@
 //! Converse bodies and events.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
-use serde_json::{Value, json};
-
+use super::calls::Blocks;
 use super::{count, items, text};
 use crate::answer::Answer;
 
@@ -45,41 +44,32 @@ pub(super) fn usage(answer: &mut Answer, usage: &Value) {
 
 /// Reads Converse stream events, each `{type: members}`.
 pub(crate) fn converse_stream<'a>(events: impl Iterator<Item = (&'a str, &'a Value)>) -> Answer {
-    let (mut answer, mut calls) = (Answer::default(), BTreeMap::<u64, (String, String, String)>::new());
+    let (mut answer, mut blocks) = (Answer::default(), Blocks::default());
     for (kind, event) in events {
-        let index = event["contentBlockIndex"].as_u64().unwrap_or_default();
+        let index = &event["contentBlockIndex"];
         let delta = &event["delta"];
         match kind {
             "contentBlockStart" => {
                 if let Some(call) = event["start"].get("toolUse") {
-                    calls.insert(
-                        index,
-                        (text(&call["toolUseId"]).into(), text(&call["name"]).into(), String::new()),
-                    );
+                    blocks.at(index).open(&call["toolUseId"], &call["name"]);
                 }
             }
             "contentBlockDelta" => {
-                answer.text.push_str(text(&delta["text"]));
-                answer.reasoning.push_str(text(&delta["reasoningContent"]["text"]));
-                answer.signature.push_str(text(&delta["reasoningContent"]["signature"]));
-                answer
-                    .redacted
-                    .extend(delta["reasoningContent"]["redactedContent"].as_str().map(str::to_owned));
-                answer.citations.extend(delta.get("citation").cloned());
-                if let (Some(input), Some(call)) = (delta["toolUse"]["input"].as_str(), calls.get_mut(&index))
-                {
-                    call.2.push_str(input);
-                }
+                let block = blocks.at(index);
+                let reasoning = &delta["reasoningContent"];
+                block.text.push_str(text(&delta["text"]));
+                block.reasoning.push_str(text(&reasoning["text"]));
+                block.signature.push_str(text(&reasoning["signature"]));
+                block.redact(&reasoning["redactedContent"]);
+                block.citations.extend(delta.get("citation").cloned());
+                block.input(&delta["toolUse"]["input"]);
             }
+            "contentBlockStop" => blocks.at(index).close(),
             "messageStop" => answer.stop_reason = event["stopReason"].as_str().map(str::to_owned),
             "metadata" => usage(&mut answer, &event["usage"]),
             _ => {}
         }
     }
-    for (id, name, input) in calls.into_values() {
-        let input =
-            if input.is_empty() { json!({}) } else { serde_json::from_str(&input).unwrap_or(Value::Null) };
-        answer.tool_use(&id, &name, &input);
-    }
+    blocks.settle(&mut answer);
     answer
 }

@@ -1,10 +1,14 @@
 //! Reads what a recording says, straight off its JSON and with none of our types.
 
+mod calls;
+mod citation;
 mod converse;
 mod native;
+mod stream;
 
 pub(crate) use converse::{converse, converse_stream};
-pub(crate) use native::{native, native_stream};
+pub(crate) use native::native;
+pub(crate) use stream::native_stream;
 
 use serde_json::Value;
 

@@ -1,9 +1,8 @@
-//! Native bodies and chunks of every family, told apart by their shape.
+//! Native bodies of every family, told apart by their shape.
 
 use serde_json::{Value, json};
 
-use super::converse;
-use super::{count, items, text};
+use super::{citation, converse, count, items, text};
 use crate::answer::Answer;
 
 /// Reads a native response: its body, and the token counts in its headers where the body has none.
@@ -38,20 +37,40 @@ pub(crate) fn native(body: &Value, header: impl Fn(&str) -> Option<u64>) -> Opti
         answer
     } else if let Some(choice) = body["choices"].get(0) {
         openai(body, choice)
-    } else if body["text"].is_string() {
+    } else if body["text"].is_string() || body["tool_calls"].is_array() {
         let mut answer = said(&body["text"], &body["finish_reason"]);
         for call in items(&body["tool_calls"]) {
             // the format gives calls no ids; ours are made up and not compared
             answer.tool_use("", text(&call["name"]), &call["parameters"]);
-            answer.stop_reason = Some("tool_use".to_owned());
         }
+        let has_calls = !answer.tool_uses.is_empty();
+        cohere_stop(&mut answer, &body["finish_reason"], has_calls);
+        answer.citations.extend(items(&body["citations"]).map(citation::cohere));
+        cohere_usage(&mut answer, body);
         answer
     } else {
         return None;
     };
     answer.input_tokens = answer.input_tokens.or_else(|| header("x-amzn-bedrock-input-token-count"));
     answer.output_tokens = answer.output_tokens.or_else(|| header("x-amzn-bedrock-output-token-count"));
+    answer.cache_read = answer.cache_read.or_else(|| header("x-amzn-bedrock-cache-read-input-token-count"));
+    answer.cache_write =
+        answer.cache_write.or_else(|| header("x-amzn-bedrock-cache-write-input-token-count"));
     Some(answer)
+}
+
+/// That there are calls is a reason to stop where `COMPLETE` is the one given.
+pub(super) fn cohere_stop(answer: &mut Answer, why: &Value, has_calls: bool) {
+    if why == "COMPLETE" && has_calls {
+        answer.stop_reason = Some("tool_use".to_owned());
+    }
+}
+
+/// What is paid, as Bedrock's headers count.
+pub(super) fn cohere_usage(answer: &mut Answer, body: &Value) {
+    let billed = &body["meta"]["billed_units"];
+    answer.input_tokens = count(&billed["input_tokens"]);
+    answer.output_tokens = count(&billed["output_tokens"]);
 }
 
 fn said(what: &Value, why: &Value) -> Answer {
@@ -63,67 +82,107 @@ fn anthropic(body: &Value) -> Answer {
         Answer { stop_reason: body["stop_reason"].as_str().map(stop_reason), ..Answer::default() };
     for block in items(&body["content"]) {
         match text(&block["type"]) {
-            "text" => answer.text.push_str(text(&block["text"])),
+            "text" => {
+                answer.text.push_str(text(&block["text"]));
+                answer.citations.extend(items(&block["citations"]).map(citation::anthropic));
+            }
             "thinking" => {
                 answer.reasoning.push_str(text(&block["thinking"]));
                 answer.signature.push_str(text(&block["signature"]));
             }
             "redacted_thinking" => answer.redacted.push(text(&block["data"]).to_owned()),
-            "tool_use" => answer.tool_use(text(&block["id"]), text(&block["name"]), &block["input"]),
+            "tool_use" | "server_tool_use" => {
+                answer.tool_use(text(&block["id"]), text(&block["name"]), &block["input"]);
+            }
             _ => {}
         }
     }
-    let usage = &body["usage"];
-    answer.input_tokens = count(&usage["input_tokens"]);
-    answer.output_tokens = count(&usage["output_tokens"]);
-    answer.cache_read = count(&usage["cache_read_input_tokens"]);
-    answer.cache_write = count(&usage["cache_creation_input_tokens"]);
+    anthropic_usage(&mut answer, &body["usage"]);
     answer
+}
+
+/// Later counts of a stream replace earlier ones.
+pub(super) fn anthropic_usage(answer: &mut Answer, usage: &Value) {
+    let later = |old: Option<u64>, name: &str| count(&usage[name]).or(old);
+    answer.input_tokens = later(answer.input_tokens, "input_tokens");
+    answer.output_tokens = later(answer.output_tokens, "output_tokens");
+    answer.cache_read = later(answer.cache_read, "cache_read_input_tokens");
+    answer.cache_write = later(answer.cache_write, "cache_creation_input_tokens");
 }
 
 fn openai(body: &Value, choice: &Value) -> Answer {
-    let message = &choice["message"];
-    let content = if choice["text"].is_string() { &choice["text"] } else { &message["content"] };
-    let mut answer = said(content, &choice["finish_reason"]);
-    for part in items(content) {
-        answer.text.push_str(text(&part["text"]));
-    }
-    answer.reasoning = text(&message["reasoning_content"]).to_owned();
+    let mut answer = Answer::default();
+    message(&mut answer, choice);
     split_reasoning(&mut answer);
-    stopped_by_sequence(&mut answer, choice);
-    for call in items(&message["tool_calls"]) {
-        let function = &call["function"];
-        let input = serde_json::from_str(text(&function["arguments"])).unwrap_or(json!({}));
-        answer.tool_use(text(&call["id"]), text(&function["name"]), &input);
+    for call in items(&choice["message"]["tool_calls"]) {
+        let arguments = arguments(call);
+        let input = match arguments.trim() {
+            "" => json!({}),
+            trimmed => serde_json::from_str(trimmed).unwrap_or(Value::String(arguments)),
+        };
+        answer.tool_use(call_id(call), text(&call["function"]["name"]), &input);
     }
-    answer.input_tokens = count(&body["usage"]["prompt_tokens"]);
-    answer.output_tokens = count(&body["usage"]["completion_tokens"]);
+    openai_usage(&mut answer, &body["usage"]);
     answer
 }
 
-/// gpt-oss puts its reasoning before the text, between tags.
-fn split_reasoning(answer: &mut Answer) {
-    if let Some((reasoning, rest)) =
-        answer.text.strip_prefix("<reasoning>").and_then(|text| text.split_once("</reasoning>"))
-    {
+/// What a choice says, of a body or of a chunk: its text, its reasoning, why it ended.
+pub(super) fn message(answer: &mut Answer, choice: &Value) {
+    for message in [&choice["message"], &choice["delta"]] {
+        answer.text.push_str(text(&message["content"]));
+        for part in items(&message["content"]) {
+            answer.text.push_str(text(&part["text"]));
+        }
+        answer.reasoning.push_str(text(&message["reasoning_content"]));
+        if message["reasoning_content"].is_null() {
+            answer.reasoning.push_str(text(&message["reasoning"]));
+        }
+    }
+    answer.text.push_str(text(&choice["text"]));
+    // Servers built on vLLM name the stop sequence beside a `finish_reason` of `stop`; DeepSeek and Mistral have the
+    // reason itself there.
+    let why = match (choice["finish_reason"].as_str(), choice["stop_reason"].as_str()) {
+        (Some("stop"), Some(sequence)) if !sequence.is_empty() && sequence != "stop" => "stop_sequence",
+        (Some(why), _) | (None, Some(why)) => why,
+        (None, None) => return,
+    };
+    answer.stop_reason = Some(stop_reason(why));
+}
+
+/// What the cache had is among the tokens of the prompt.
+pub(super) fn openai_usage(answer: &mut Answer, usage: &Value) {
+    let cached = count(&usage["prompt_tokens_details"]["cached_tokens"]).filter(|cached| *cached > 0);
+    let fresh = |tokens: u64| tokens.saturating_sub(cached.unwrap_or_default());
+    answer.input_tokens = count(&usage["prompt_tokens"]).map(fresh).or(answer.input_tokens);
+    answer.output_tokens = count(&usage["completion_tokens"]).or(answer.output_tokens);
+    answer.cache_read = cached.or(answer.cache_read);
+}
+
+/// A call's arguments: JSON in a text, an object with some.
+pub(super) fn arguments(call: &Value) -> String {
+    match &call["function"]["arguments"] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        json => json.to_string(),
+    }
+}
+
+/// A call's id; older Mistral models say `"null"`.
+pub(super) fn call_id(call: &Value) -> &str {
+    Some(text(&call["id"])).filter(|id| *id != "null").unwrap_or_default()
+}
+
+/// gpt-oss puts its reasoning before the text, between tags; the last may be cut off.
+pub(super) fn split_reasoning(answer: &mut Answer) {
+    while let Some(rest) = answer.text.strip_prefix("<reasoning>") {
+        let (reasoning, rest) = rest.split_once("</reasoning>").unwrap_or((rest, ""));
         answer.reasoning.push_str(reasoning);
         answer.text = rest.to_owned();
     }
 }
 
-/// Servers built on vLLM name the stop sequence beside a `finish_reason` of `stop`; DeepSeek has the reason there.
-fn stopped_by_sequence(answer: &mut Answer, choice: &Value) {
-    match (choice["finish_reason"].as_str(), choice["stop_reason"].as_str()) {
-        (Some("stop"), Some(sequence)) if !sequence.is_empty() => {
-            answer.stop_reason = Some("stop_sequence".to_owned())
-        }
-        (None, Some(reason)) => answer.stop_reason = Some(stop_reason(reason)),
-        _ => {}
-    }
-}
-
 /// Converse's word for a family's reason to stop.
-fn stop_reason(native: &str) -> String {
+pub(super) fn stop_reason(native: &str) -> String {
     let known = match native.to_ascii_lowercase().as_str() {
         "max_tokens" | "length" => "max_tokens",
         "stop_sequence" | "stop_criteria_met" => "stop_sequence",
@@ -134,121 +193,4 @@ fn stop_reason(native: &str) -> String {
         _ => native,
     };
     known.to_owned()
-}
-
-/// Reads the chunks of a native stream.
-pub(crate) fn native_stream(chunks: &[Value]) -> Answer {
-    let mut answer = Answer::default();
-    if chunks
-        .iter()
-        .any(|chunk| chunk.get("messageStart").is_some() || chunk.get("contentBlockDelta").is_some())
-    {
-        let events = chunks.iter().flat_map(|chunk| chunk.as_object().into_iter().flatten());
-        answer = converse::converse_stream(events.map(|(kind, event)| (kind.as_str(), event)));
-    } else if chunks.iter().any(|chunk| chunk["type"] == "message_start") {
-        answer = anthropic_stream(chunks);
-    } else {
-        for chunk in chunks {
-            simple_chunk(&mut answer, chunk);
-        }
-        split_reasoning(&mut answer);
-        openai_calls(&mut answer, chunks);
-    }
-    for metrics in chunks.iter().filter_map(|chunk| chunk.get("amazon-bedrock-invocationMetrics")) {
-        answer.input_tokens = count(&metrics["inputTokenCount"]);
-        answer.output_tokens = count(&metrics["outputTokenCount"]);
-        answer.cache_read = count(&metrics["cacheReadInputTokenCount"]).or(answer.cache_read);
-        answer.cache_write = count(&metrics["cacheWriteInputTokenCount"]).or(answer.cache_write);
-    }
-    answer
-}
-
-fn anthropic_stream(chunks: &[Value]) -> Answer {
-    let (mut answer, mut input) = (Answer::default(), String::new());
-    for chunk in chunks {
-        match text(&chunk["type"]) {
-            "content_block_start" if chunk["content_block"]["type"] == "tool_use" => {
-                input.clear();
-                let block = &chunk["content_block"];
-                answer.tool_use(text(&block["id"]), text(&block["name"]), &json!({}));
-            }
-            "content_block_start" => {
-                answer.text.push_str(text(&chunk["content_block"]["text"]));
-                answer.redacted.extend(chunk["content_block"]["data"].as_str().map(str::to_owned));
-            }
-            "content_block_delta" => {
-                let delta = &chunk["delta"];
-                answer.text.push_str(text(&delta["text"]));
-                answer.reasoning.push_str(text(&delta["thinking"]));
-                answer.signature.push_str(text(&delta["signature"]));
-                input.push_str(text(&delta["partial_json"]));
-            }
-            "content_block_stop" if !input.is_empty() => {
-                if let Some(call) = answer.tool_uses.last_mut() {
-                    call["input"] = serde_json::from_str(&input).unwrap_or_default();
-                }
-                input.clear();
-            }
-            "message_delta" => answer.stop_reason = chunk["delta"]["stop_reason"].as_str().map(stop_reason),
-            _ => {}
-        }
-    }
-    answer
-}
-
-/// The tool calls of Chat Completions chunks: a call begins with its id, its arguments come in pieces.
-fn openai_calls(answer: &mut Answer, chunks: &[Value]) {
-    let mut arguments: Vec<String> = Vec::new();
-    for call in chunks.iter().flat_map(|chunk| items(&chunk["choices"][0]["delta"]["tool_calls"])) {
-        if let Some(id) = call["id"].as_str() {
-            answer.tool_use(id, text(&call["function"]["name"]), &Value::Null);
-            arguments.push(String::new());
-        }
-        if let Some(last) = arguments.last_mut() {
-            last.push_str(text(&call["function"]["arguments"]));
-        }
-    }
-    for (call, arguments) in answer.tool_uses.iter_mut().zip(arguments) {
-        call["input"] = serde_json::from_str(&arguments).unwrap_or(json!({}));
-    }
-}
-
-/// A chunk of a family whose chunks are pieces of its response.
-fn simple_chunk(answer: &mut Answer, chunk: &Value) {
-    let choice = &chunk["choices"][0];
-    let output = &chunk["outputs"][0];
-    let last = chunk["event_type"] == "stream-end"; // repeats the whole text
-    let first_generation = chunk["index"].as_u64().unwrap_or(0) == 0;
-    for piece in [
-        &chunk["completion"],
-        &chunk["outputText"],
-        &chunk["generation"],
-        &output["text"],
-        &choice["text"],
-        &choice["delta"]["content"],
-        if last || !first_generation { &Value::Null } else { &chunk["text"] },
-    ] {
-        answer.text.push_str(text(piece));
-    }
-    answer.reasoning.push_str(text(&choice["delta"]["reasoning_content"]));
-    for why in [
-        &chunk["stop_reason"],
-        &chunk["completionReason"],
-        &chunk["finish_reason"],
-        &output["stop_reason"],
-        &choice["finish_reason"],
-    ] {
-        if let Some(why) = why.as_str() {
-            answer.stop_reason = Some(stop_reason(why));
-        }
-    }
-    stopped_by_sequence(answer, choice);
-    if chunk["event_type"] == "tool-calls-generation" {
-        for call in items(&chunk["tool_calls"]) {
-            answer.tool_use("", text(&call["name"]), &call["parameters"]);
-        }
-    }
-    if last && !answer.tool_uses.is_empty() {
-        answer.stop_reason = Some("tool_use".to_owned());
-    }
 }

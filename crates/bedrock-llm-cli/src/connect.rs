@@ -1,7 +1,9 @@
 //! Where the command's calls go: to AWS, or to the embedded local endpoint.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
-use bedrock_llm_client::{ApiMode, Client};
+use bedrock_llm_client::{ApiMode, Client, ClientBuilder};
 use bedrock_llm_local::LocalBedrock;
 
 /// Where calls go.
@@ -11,12 +13,12 @@ pub(crate) struct Connection {
     #[arg(long)]
     local: bool,
     /// AWS region [default: that of the environment or profile]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "local")]
     region: Option<String>,
     /// AWS profile [default: that of the environment]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "local")]
     profile: Option<String>,
-    /// Address of an endpoint that speaks Bedrock's protocol, such as <http://127.0.0.1:8080>.
+    /// Address of an endpoint that speaks Bedrock's protocol, such as `http://127.0.0.1:8080`.
     #[arg(long, conflicts_with = "local")]
     endpoint_url: Option<String>,
     /// Which of Bedrock's two APIs to use.
@@ -41,6 +43,12 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
+    /// Over a client that a test has made.
+    #[cfg(test)]
+    pub(crate) fn over(client: Client) -> Self {
+        Self { client, local: None }
+    }
+
     /// Whether answers come from the local endpoint.
     pub(crate) fn is_local(&self) -> bool {
         self.local.is_some()
@@ -48,11 +56,15 @@ impl Connected {
 }
 
 impl Connection {
-    pub(crate) async fn open(&self) -> anyhow::Result<Connected> {
-        if self.local {
-            return self.open_local("--local").await;
-        }
+    /// Connects; no call may take longer than `timeout`.
+    pub(crate) async fn open(&self, timeout: Option<Duration>) -> anyhow::Result<Connected> {
         let mut builder = Client::builder().api_mode(self.api_mode());
+        if let Some(timeout) = timeout {
+            builder = builder.operation_timeout(timeout);
+        }
+        if self.local {
+            return open_local(builder, "--local").await;
+        }
         if let Some(region) = &self.region {
             builder = builder.region(region);
         }
@@ -62,27 +74,21 @@ impl Connection {
         if let Some(url) = &self.endpoint_url {
             builder = builder.endpoint_url(url);
         }
-        if self.profile.is_none() && self.endpoint_url.is_none() && !builder.has_credentials().await {
-            return self.open_local("no AWS credentials found").await;
+        let told = self.profile.is_some() || builder.has_credentials().await;
+        match &self.endpoint_url {
+            _ if told => {}
+            // `bedrock-llm local` and its like on this machine want no secrets
+            Some(url) if is_on_this_machine(url) => {
+                eprintln!("No AWS credentials found: signing for {url} with made-up ones.");
+                builder = builder.credentials(LOCAL_KEY, LOCAL_KEY, None);
+                if self.region.is_none() {
+                    builder = builder.region(LOCAL_REGION);
+                }
+            }
+            Some(_) => {}
+            None => return open_local(builder, "no AWS credentials found").await,
         }
         Ok(Connected { client: builder.build().await?, local: None })
-    }
-
-    async fn open_local(&self, why: &str) -> anyhow::Result<Connected> {
-        let local = LocalBedrock::start().await.context("the local endpoint could not be started")?;
-        eprintln!(
-            "Using the local endpoint ({why}): rule-based answers, no language model. For real ones, give AWS \
-             credentials (`aws configure sso`, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK), a region (AWS_REGION), and \
-             leave --local out."
-        );
-        let client = Client::builder()
-            .region("us-east-1")
-            .credentials("local", "local", None)
-            .endpoint_url(local.endpoint())
-            .api_mode(self.api_mode())
-            .build()
-            .await?;
-        Ok(Connected { client, local: Some(local) })
     }
 
     fn api_mode(&self) -> ApiMode {
@@ -92,4 +98,25 @@ impl Connection {
             Api::Invoke => ApiMode::Invoke,
         }
     }
+}
+
+/// What signs calls to this machine, where nobody checks.
+const LOCAL_KEY: &str = "local";
+const LOCAL_REGION: &str = "us-east-1";
+
+async fn open_local(builder: ClientBuilder, why: &str) -> anyhow::Result<Connected> {
+    let local = LocalBedrock::start().await.context("the local endpoint could not be started")?;
+    eprintln!(
+        "Using the local endpoint ({why}): rule-based answers, no language model. For real ones, give AWS \
+         credentials (`aws configure sso`, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK), a region (AWS_REGION), and \
+         leave --local out."
+    );
+    let builder = builder.region(LOCAL_REGION).credentials(LOCAL_KEY, LOCAL_KEY, None);
+    let client = builder.endpoint_url(local.endpoint()).build().await?;
+    Ok(Connected { client, local: Some(local) })
+}
+
+fn is_on_this_machine(url: &str) -> bool {
+    let host = url.split("://").nth(1).unwrap_or_default();
+    ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
 }

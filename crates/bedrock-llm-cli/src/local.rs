@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use bedrock_llm_local::LocalBedrock;
 
+use crate::print;
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Port on 127.0.0.1; 0 takes a free one.
@@ -16,13 +18,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let mut builder = LocalBedrock::builder().port(args.port);
+    // nobody asks a server what it received
+    let mut builder = LocalBedrock::builder().port(args.port).keep_received(0);
     if let Some(folder) = &args.replay {
         builder =
             builder.replay_dir(folder).with_context(|| format!("cannot replay {}", folder.display()))?;
     }
     let local = builder.start().await.with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
-    println!("listening on {}", local.endpoint());
+    print::line(format_args!("listening on {}", local.endpoint()))?;
     eprintln!(
         "Rule-based answers, no language model. Point any Bedrock client here, for example:\n  \
          AWS_ENDPOINT_URL_BEDROCK_RUNTIME={} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws bedrock-runtime \

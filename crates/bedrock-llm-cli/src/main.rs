@@ -4,6 +4,7 @@ mod chat;
 mod connect;
 mod local;
 mod models;
+mod print;
 
 use std::process::ExitCode;
 
@@ -36,8 +37,9 @@ async fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if print::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", print::explain(&error));
             ExitCode::FAILURE
         }
     }

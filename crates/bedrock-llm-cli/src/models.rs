@@ -3,6 +3,8 @@
 use bedrock_llm_schema::Catalog;
 use bedrock_llm_schema::model::{ModelProfile, Price};
 
+use crate::print;
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only models whose id contains this.
@@ -24,17 +26,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     );
     if args.json {
         for model in models {
-            println!("{}", serde_json::to_string(model)?);
+            print::line(serde_json::to_string(model)?)?;
         }
         return Ok(());
     }
     let width = models.iter().map(|model| model.id.as_str().len()).max().unwrap_or_default();
-    println!(
+    print::line(format_args!(
         "{:<width$}  {:<16} {:>10} {:>8}  {:>9} {:>9}  features",
         "model id", "mode", "input", "output", "$/M in", "$/M out"
-    );
+    ))?;
     for model in models {
-        println!(
+        print::line(format_args!(
             "{:<width$}  {:<16} {:>10} {:>8}  {:>9} {:>9}  {}",
             model.id.as_str(),
             mode(model),
@@ -43,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             per_million(model.prices.input),
             per_million(model.prices.output),
             features(model).join(" "),
-        );
+        ))?;
     }
     eprintln!(
         "Limits in tokens; prices on demand, in US dollars per million tokens, as of {}. - is unknown.",

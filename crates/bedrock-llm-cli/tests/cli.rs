@@ -102,6 +102,54 @@ fn errors_say_what_is_wrong() {
 }
 
 #[test]
+fn an_endpoint_on_this_machine_needs_no_account() {
+    use std::io::{BufRead as _, BufReader};
+    let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_bedrock-llm"))
+        .args(["local", "--port", "0"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap();
+    let asked = bedrock_llm(&["chat", "--endpoint-url", url, "Say hello to Ada."]).assert();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    asked.success().stdout(contains("Ada")).stderr(contains("made-up"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configured_timeout_is_kept() {
+    use bedrock_llm_local::{LocalBedrock, Reply};
+    let never = Reply::text("too late").delay(std::time::Duration::from_secs(3600)).forever();
+    let local = LocalBedrock::builder().reply(never).start().await.unwrap();
+    let config = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("limits.toml");
+    std::fs::write(&config, "timeout = \"50ms\"\n").unwrap();
+    bedrock_llm(&["chat", "--endpoint-url", &local.endpoint(), "--config", config.to_str().unwrap(), "Hi"])
+        .assert()
+        .failure()
+        .stderr(contains("timed out"));
+}
+
+#[test]
+fn a_wish_not_to_stream_is_kept() {
+    bedrock_llm(&["chat", "--local", "Say hello to Ada."])
+        .env("BEDROCK_LLM_STREAMING", "false")
+        .assert()
+        .success()
+        .stdout(contains("Ada"));
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    bedrock_llm(&["chat", "--local", "--region", "us-east-1", "Hi"])
+        .assert()
+        .failure()
+        .stderr(contains("--region"));
+}
+
+#[test]
 fn models_are_listed() {
     bedrock_llm(&["models", "nova-lite"]).assert().success().stdout(contains("us.amazon.nova-lite-v1:0"));
     bedrock_llm(&["models", "no-such-model"]).assert().failure();

@@ -5,12 +5,15 @@ mod common;
 
 use std::time::Duration;
 
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::imds;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Providing;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use bedrock_llm_client::{ApiMode, Client};
 use bedrock_llm_local::{Exception, LocalBedrock, Reply};
-use bedrock_llm_schema::{ErrorKind, ThrottleScope};
+use bedrock_llm_schema::{Error, ErrorKind, ThrottleScope};
 use common::{CLAUDE, NOVA, builder, chat, every_operation, offline, start, start_in};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -192,7 +195,8 @@ async fn missing_credentials_say_what_to_do() {
         let error = client.chat(chat(NOVA)).await.unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::MissingCredentials, "{error:?}");
         let text = error.to_string();
-        assert!(text.contains("aws configure sso") && text.contains("--local"), "{text}");
+        assert!(text.contains("aws configure sso") && text.contains("`endpoint_url`"), "{text}");
+        assert!(!text.contains("--local"), "{text}");
     }
     let broken =
         offline().into_builder().credentials_provider(SharedCredentialsProvider::new(Broken)).build();
@@ -206,7 +210,7 @@ async fn missing_credentials_say_what_to_do() {
 #[derive(Debug)]
 struct Empty;
 
-impl aws_credential_types::provider::ProvideCredentials for Empty {
+impl ProvideCredentials for Empty {
     fn provide_credentials<'a>(&'a self) -> Providing<'a>
     where
         Self: 'a,
@@ -218,7 +222,7 @@ impl aws_credential_types::provider::ProvideCredentials for Empty {
 #[derive(Debug)]
 struct Broken;
 
-impl aws_credential_types::provider::ProvideCredentials for Broken {
+impl ProvideCredentials for Broken {
     fn provide_credentials<'a>(&'a self) -> Providing<'a>
     where
         Self: 'a,
@@ -252,5 +256,79 @@ async fn an_answer_that_is_cut_is_a_broken_connection() {
     let client = builder(&url).build().await.unwrap();
     let error = client.chat(chat(NOVA)).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Connect, "{error:?}");
-    assert!(error.message().contains("broke"), "{error}");
+    assert!(error.message().contains("broke while the answer was read"), "{error}");
+    // the model may be paid for, unlike where nobody was reached
+    assert!(!error.is_retryable() && error.hint().is_some());
+}
+
+/// What a client says whose credentials come from this provider.
+async fn failing_with(provider: impl ProvideCredentials + 'static) -> Error {
+    let (local, _) = start(LocalBedrock::builder()).await;
+    let config =
+        offline().into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+    let client = Client::builder().sdk_config(&config).endpoint_url(local.endpoint()).build().await.unwrap();
+    let error = client.chat(chat(NOVA)).await.unwrap_err();
+    assert!(local.received().is_empty());
+    error
+}
+
+/// An IMDS that refuses everything.
+async fn refusing_imds() -> imds::credentials::ImdsCredentialsProvider {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let _ = socket.read(&mut [0; 4096]).await;
+            let refused = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            socket.write_all(refused.as_bytes()).await.unwrap();
+        }
+    });
+    let client = imds::Client::builder().endpoint(url).unwrap().build();
+    imds::credentials::ImdsCredentialsProvider::builder().imds_client(client).build()
+}
+
+#[tokio::test]
+async fn an_imds_that_refuses_has_no_credentials() {
+    let error = failing_with(refusing_imds().await).await;
+    assert_eq!(error.kind(), &ErrorKind::MissingCredentials, "{error:?}");
+    assert!(error.hint().unwrap().contains("aws configure sso"), "{error}");
+    // as the end of a chain
+    let chain = CredentialsProviderChain::first_try("Empty", Empty).or_else("IMDS", refusing_imds().await);
+    assert_eq!(failing_with(chain).await.kind(), &ErrorKind::MissingCredentials);
+}
+
+#[tokio::test]
+async fn a_role_that_nobody_can_ask_for_lacks_credentials() {
+    let error = failing_with(Nested).await;
+    assert_eq!(error.kind(), &ErrorKind::MissingCredentials, "{error:?}");
+}
+
+/// A profile that is not in the file.
+#[allow(deprecated, reason = "the new names are those of aws-runtime, which nothing else here needs")]
+fn unknown_profile() -> ProfileFileCredentialsProvider {
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    let files = ProfileFiles::builder().with_contents(ProfileFileKind::Config, "[default]\n").build();
+    ProfileFileCredentialsProvider::builder().profile_files(files).profile_name("nosuch").build()
+}
+
+#[tokio::test]
+async fn a_profile_of_the_environment_that_does_not_exist_is_named() {
+    let chain = CredentialsProviderChain::first_try("Profile", unknown_profile()).or_else("Empty", Empty);
+    for error in [failing_with(unknown_profile()).await, failing_with(chain).await] {
+        assert_eq!(error.kind(), &ErrorKind::MissingCredentials, "{error:?}");
+        assert!(error.message().contains("`nosuch` does not exist"), "{error}");
+    }
+}
+
+#[derive(Debug)]
+struct Nested;
+
+impl ProvideCredentials for Nested {
+    fn provide_credentials<'a>(&'a self) -> Providing<'a>
+    where
+        Self: 'a,
+    {
+        let base = CredentialsError::not_loaded("no source credentials");
+        Providing::ready(Err(CredentialsError::provider_error(base)))
+    }
 }

@@ -1,5 +1,6 @@
 //! Who answers a request: the script, the recordings, or the offline responder, in this order.
 
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::model::ModelIdKind;
 use bedrock_llm_schema::request::CountTokensInput;
 use bedrock_llm_schema::{
-    Accumulator, ChatRequest, ChatResponse, CountTokensRequest, ModelId, Operation, StreamEvent,
+    Accumulator, ChatRequest, ChatResponse, ContentBlock, CountTokensRequest, ModelId, Operation, StreamEvent,
 };
 use serde_json::json;
 
@@ -22,6 +23,9 @@ use crate::{Exception, ReceivedRequest, events, frame, offline};
 const ERROR: &str = "local.error.";
 const STREAM_ERROR: &str = "local.stream-error.";
 
+/// How many of the latest requests are kept where nothing is said.
+pub(crate) const KEPT: usize = 10_000;
+
 /// How many deltas or chunks come before the exception of a stream that fails on demand.
 const DELTAS: usize = 3;
 
@@ -30,7 +34,9 @@ pub(crate) struct State {
     pub(crate) stage: Stage,
     pub(crate) recordings: Recordings,
     pub(crate) registry: Registry,
-    pub(crate) received: Mutex<Vec<ReceivedRequest>>,
+    pub(crate) received: Mutex<VecDeque<ReceivedRequest>>,
+    /// How many of them are kept.
+    pub(crate) keep: usize,
     pub(crate) offline: bool,
     pub(crate) pace: Duration,
 }
@@ -42,6 +48,7 @@ impl Default for State {
             recordings: Recordings::default(),
             registry: Registry::builtin(),
             received: Mutex::default(),
+            keep: KEPT,
             offline: true,
             pace: Duration::ZERO,
         }
@@ -60,7 +67,7 @@ impl fmt::Debug for State {
 impl State {
     /// Takes note of a request and answers it.
     pub(crate) fn answer(&self, received: &ReceivedRequest) -> (Answer, Delivery) {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).push(received.clone());
+        self.note(received);
         tracing::debug!(operation = ?received.operation, model = received.model_id, "request");
         let Some(operation) = received.operation else {
             let message =
@@ -81,6 +88,18 @@ impl State {
             Ok((answer, fault)) => (answer, Delivery { pace: self.pace, fault, ..Delivery::default() }),
             Err(exception) => (exception.into(), Delivery::default()),
         }
+    }
+
+    /// Keeps a request, and lets go of the oldest where there are too many.
+    fn note(&self, received: &ReceivedRequest) {
+        if self.keep == 0 {
+            return;
+        }
+        let mut kept = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        while kept.len() >= self.keep {
+            kept.pop_front();
+        }
+        kept.push_back(received.clone());
     }
 
     fn scripted(
@@ -315,5 +334,22 @@ fn read_chat(received: &ReceivedRequest) -> Result<ChatRequest, Exception> {
         _ => request.validate(),
     };
     checked.map_err(|violations| Exception::validation(violations.to_string()))?;
+    check_documents(&request)?;
     Ok(request)
+}
+
+/// A document's name stands once in all messages of a request.
+fn check_documents(request: &ChatRequest) -> Result<(), Exception> {
+    let blocks = request.messages.iter().flat_map(|message| &message.content);
+    let mut names = HashSet::new();
+    for block in blocks {
+        if let ContentBlock::Document(document) = block
+            && !names.insert(document.name.as_str())
+        {
+            return Err(Exception::validation(
+                "Messages can't contain duplicate document names. Rename the document and retry your request.",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! What a client sent, for tests to look at.
 
+use std::fmt;
+
 use bedrock_llm_schema::{ChatRequest, ModelId, Operation};
 use bytes::Bytes;
 use serde_json::Value;
@@ -7,7 +9,9 @@ use serde_json::Value;
 use crate::route::Route;
 
 /// A request as it reached the endpoint.
-#[derive(Debug, Clone)]
+///
+/// Its `Debug` form shows neither the body nor what the headers say: prompts and credentials stay out of logs.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {
     /// The operation its path asks for; `None` for paths of no operation.
@@ -76,5 +80,37 @@ impl ReceivedRequest {
 
     pub(crate) fn model(&self) -> ModelId {
         ModelId::from(self.model_id.as_str())
+    }
+}
+
+/// Neither the body, which is a prompt, nor headers' values, which hold credentials.
+impl fmt::Debug for ReceivedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ReceivedRequest")
+            .field("operation", &self.operation)
+            .field("model_id", &self.model_id)
+            .field("guardrail", &self.guardrail)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("headers", &names)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_prompt_and_no_credentials() {
+        let body = Bytes::from_static(br#"{"messages":[{"role":"user","content":[{"text":"my secret"}]}]}"#);
+        let headers = vec![("authorization".to_owned(), "Bearer ABSK-key".to_owned())];
+        let received = ReceivedRequest::new("POST", "/model/m/converse", headers, body.clone(), None);
+        let shown = format!("{received:?}");
+        assert!(!shown.contains("my secret") && !shown.contains("ABSK"), "{shown}");
+        assert!(shown.contains("authorization") && shown.contains("/model/m/converse"), "{shown}");
+        assert!(shown.contains(&format!("bytes: {}", body.len())), "{shown}");
     }
 }

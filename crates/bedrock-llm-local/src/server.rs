@@ -77,10 +77,11 @@ impl LocalBedrock {
         self.address
     }
 
-    /// Every request so far, in the order they came.
+    /// The requests so far, in the order they came; of very many the latest, see [`Builder::keep_received`].
     #[must_use]
     pub fn received(&self) -> Vec<ReceivedRequest> {
-        self.state.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let kept = self.state.received.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().cloned().collect()
     }
 
     /// Adds a reply to the end of the script.
@@ -186,6 +187,14 @@ impl Builder {
     #[must_use]
     pub fn pace(mut self, pace: Duration) -> Self {
         self.state.pace = pace;
+        self
+    }
+
+    /// How many of the latest requests [`LocalBedrock::received`] gives; 10,000 where nothing is said. They are held in
+    /// memory with their bodies: an endpoint that runs for long and is never asked for them wants 0, which keeps none.
+    #[must_use]
+    pub fn keep_received(mut self, latest: usize) -> Self {
+        self.state.keep = latest;
         self
     }
 

@@ -72,6 +72,40 @@ async fn converse_answers_and_is_seen() {
 }
 
 #[tokio::test]
+async fn the_latest_requests_are_kept() {
+    let local = LocalBedrock::builder().keep_received(2).start().await.unwrap();
+    for text in ["one", "two", "three"] {
+        assert_eq!(converse(&local, CLAUDE, text).await.status, 200);
+    }
+    let kept: Vec<_> = local.received().iter().map(|request| request.json.clone()).collect();
+    assert_eq!(kept, [user("two"), user("three")]);
+    let local = LocalBedrock::builder().keep_received(0).start().await.unwrap();
+    assert_eq!(converse(&local, CLAUDE, "one").await.status, 200);
+    assert!(local.received().is_empty());
+}
+
+#[tokio::test]
+async fn documents_of_one_name_are_refused() {
+    let local = LocalBedrock::start().await.unwrap();
+    let document =
+        |name: &str| json!({"document": {"format": "txt", "name": name, "source": {"bytes": "aGk="}}});
+    let body = |first: &str, second: &str| {
+        json!({"messages": [
+            {"role": "user", "content": [{"text": "Read."}, document(first)]},
+            {"role": "assistant", "content": [{"text": "Done."}]},
+            {"role": "user", "content": [{"text": "Read."}, document(second)]},
+        ]})
+    };
+    for path in ["converse", "converse-stream"] {
+        let path = format!("/model/{CLAUDE}/{path}");
+        assert_eq!(post(&local, &path, &body("notes", "report")).await.status, 200);
+        let (name, status, message) = post(&local, &path, &body("notes", "notes")).await.error();
+        assert_eq!((name.as_str(), status), ("ValidationException", 400));
+        assert!(message.contains("duplicate document names"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn streams_say_the_same_as_answers_in_one() {
     let local = LocalBedrock::start().await.unwrap();
     let text = "Count from one to five.";

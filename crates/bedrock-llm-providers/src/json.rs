@@ -31,10 +31,11 @@ pub(crate) fn write<T: Serialize>(
     serde_json::to_vec(body).map(Bytes::from).map_err(malformed)
 }
 
+/// No count is more than 2^53, so that sums of counts cannot overflow.
+pub(crate) const MOST: f64 = 9_007_199_254_740_992.0;
+
 /// For `deserialize_with`: a count that may be null, or written as `28.0` (titan-text-express 130a7820c104).
-/// No more than 2^53, so that sums of counts cannot overflow.
 pub(crate) fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    const MOST: f64 = 9_007_199_254_740_992.0;
     match <Option<f64> as serde::Deserialize>::deserialize(deserializer)? {
         Some(count) if !(0.0..=MOST).contains(&count) => Err(serde::de::Error::custom("not a count")),
         count => Ok(count.map(|count| count as u64)),

@@ -77,6 +77,21 @@ impl InvocationMetrics {
             usage.cache_write_input_tokens.or(self.cache_write_input_token_count);
         usage.total_tokens = usage.total();
     }
+
+    /// The usage that these counts make of what the chunks of a stream counted. The trailer is what is paid, so
+    /// it goes first: `message_delta` said 133 tokens and the trailer 97 in the recording 0a85ca0a0edd.
+    pub(crate) fn overrule(&self, usage: &mut Usage, input: Option<u64>, output: Option<u64>) {
+        let cached = [usage.cache_read_input_tokens, usage.cache_write_input_tokens];
+        let whole = input.map(|input| cached.iter().flatten().fold(input, |sum, n| sum.saturating_add(*n)));
+        let is_silent =
+            self.cache_read_input_token_count.is_none() && self.cache_write_input_token_count.is_none();
+        // where it does not tell the cache's part apart and the sum is the same, the chunks say more
+        let counted = self.input_token_count.filter(|count| !(is_silent && whole == Some(*count)));
+        usage.cache_read_input_tokens = self.cache_read_input_token_count.or(usage.cache_read_input_tokens);
+        usage.cache_write_input_tokens =
+            self.cache_write_input_token_count.or(usage.cache_write_input_tokens);
+        self.fill(usage, counted.or(input), self.output_token_count.or(output));
+    }
 }
 
 impl From<&Usage> for InvocationMetrics {
@@ -124,5 +139,26 @@ mod tests {
         let mut usage = Usage::default();
         metrics.fill(&mut usage, None, Some(8));
         assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (7, 8, 15));
+    }
+
+    #[test]
+    fn the_trailer_goes_before_the_chunks() {
+        let metrics = InvocationMetrics {
+            input_token_count: Some(7),
+            output_token_count: Some(9),
+            ..Default::default()
+        };
+        let mut usage = Usage::default();
+        metrics.overrule(&mut usage, Some(5), Some(8));
+        assert_eq!((usage.input_tokens, usage.output_tokens, usage.total_tokens), (7, 9, 16));
+        // the same sum, told more finely by the chunks
+        let mut usage = Usage { cache_read_input_tokens: Some(4), ..Usage::default() };
+        metrics.overrule(&mut usage, Some(3), None);
+        assert_eq!((usage.input_tokens, usage.cache_read(), usage.total_tokens), (3, 4, 16));
+        let metrics = InvocationMetrics { cache_read_input_token_count: Some(1), ..metrics };
+        metrics.overrule(&mut usage, Some(3), None);
+        assert_eq!((usage.input_tokens, usage.cache_read()), (7, 1));
+        InvocationMetrics::default().overrule(&mut usage, Some(3), Some(2));
+        assert_eq!((usage.input_tokens, usage.output_tokens), (3, 2));
     }
 }

@@ -260,6 +260,10 @@ fn samples() -> Vec<Vec<u8>> {
         br#"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"b"}]}],"max_tokens":1}"#.to_vec(),
         br#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"a","name":"b","input":{}}}"#.to_vec(),
         br#"{"choices":[{"delta":{"content":"<reasoning>a</reasoning>b","tool_calls":[{"id":"a","function":{"arguments":"{"}}]}}]}"#.to_vec(),
+        br#"{"type":"message","content":[],"usage":{"input_tokens":18446744073709551615,"output_tokens":1}}"#.to_vec(),
+        br#"{"type":"message_delta","delta":{},"usage":{"input_tokens":18446744073709551615,"output_tokens":1}}"#.to_vec(),
+        br#"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":1}}"#.to_vec(),
+        br#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":18446744073709551615,"total_tokens":18446744073709551615}}"#.to_vec(),
         "{\"prompt\":\"é\\n\\nHuman: é\\n\\nAssistant: \\n\",\"max_tokens_to_sample\":5}".into(),
     ];
     for recording in recordings() {

@@ -9,7 +9,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bedrock_llm_schema::{ChatRequest, DocumentBlock, ImageBlock, Message, ModelConfig};
+use bedrock_llm_schema::{DocumentBlock, ImageBlock, Message, ModelConfig, Role};
 
 use crate::connect::Connection;
 use turn::Turn;
@@ -53,7 +53,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let request = args.request()?;
+    let config = args.config()?;
+    let request = args.tool.iter().fold(config.request(), |request, tool| request.tool(tool.spec()));
     let mut attachments = args.attachments()?;
     let prompt = match &args.prompt {
         Some(prompt) => Some(prompt.clone()),
@@ -66,16 +67,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             Some(text)
         }
     };
-    let turn = Turn { connected: args.connection.open().await?, tools: args.tool, json: args.json };
+    let connected = args.connection.open(config.timeout).await?;
+    let streaming = config.streaming.unwrap_or(true);
+    let turn = Turn { connected, tools: args.tool, json: args.json, streaming };
     let Some(prompt) = prompt else { return session::run(&turn, request, attachments).await };
     attachments.content.push(prompt.as_str().into());
-    let mut request = request.message(attachments);
-    turn.run(&mut request).await.map_err(anyhow::Error::from)
+    turn.run(&mut request.message(attachments)).await
 }
 
 impl Args {
-    /// The request that every turn adds to: file, then environment, then flags.
-    fn request(&self) -> anyhow::Result<ChatRequest> {
+    /// Model and parameters: file, then environment, then flags.
+    fn config(&self) -> anyhow::Result<ModelConfig> {
         let file = self.config.as_ref().map(ModelConfig::from_path).transpose()?.unwrap_or_default();
         let mut config = file.overlay(ModelConfig::from_env()?);
         if let Some(model) = &self.model {
@@ -87,17 +89,25 @@ impl Args {
         config.max_tokens = self.max_tokens.or(config.max_tokens);
         config.temperature = self.temperature.or(config.temperature);
         config.validate()?;
-        Ok(self.tool.iter().fold(config.request(), |request, tool| request.tool(tool.spec())))
+        Ok(config)
     }
 
-    /// Images and documents as the beginning of the user's turn.
+    /// Images and documents as the beginning of the user's turn. Documents of one name are numbered, since the
+    /// service takes each name once.
     fn attachments(&self) -> anyhow::Result<Message> {
-        let mut turn = Message::new(bedrock_llm_schema::Role::User, Vec::<String>::new());
+        let mut turn = Message::new(Role::User, Vec::<String>::new());
         for path in &self.image {
             turn.content.push(ImageBlock::from_path(path)?.into());
         }
+        let mut names: Vec<String> = Vec::new();
         for path in &self.document {
-            turn.content.push(DocumentBlock::from_path(path)?.into());
+            let mut document = DocumentBlock::from_path(path)?;
+            let count = names.iter().filter(|name| **name == document.name).count();
+            names.push(document.name.clone());
+            if count > 0 {
+                document.name = format!("{} ({})", document.name, count + 1);
+            }
+            turn.content.push(document.into());
         }
         Ok(turn)
     }

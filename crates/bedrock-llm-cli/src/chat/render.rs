@@ -1,24 +1,20 @@
 //! What is printed: answers on standard output, everything about them on standard error.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use bedrock_llm_schema::stream::{ContentBlockDelta, ContentBlockDeltaEvent, ReasoningDelta};
 use bedrock_llm_schema::{ChatResponse, StopReason, StreamEvent, ToolUseBlock};
 
+use crate::print;
+
 /// Prints a piece of an answer as it comes.
 pub(crate) fn event(event: &StreamEvent) -> std::io::Result<()> {
     let StreamEvent::ContentBlockDelta(ContentBlockDeltaEvent { delta, .. }) = event else { return Ok(()) };
     match delta {
-        ContentBlockDelta::Text(text) => {
-            let mut out = std::io::stdout().lock();
-            out.write_all(text.as_bytes())?;
-            out.flush()
-        }
+        ContentBlockDelta::Text(text) => print::piece(text),
         ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)) => {
-            let mut out = std::io::stderr().lock();
-            out.write_all(text.as_bytes())?;
-            out.flush()
+            eprint!("{text}");
+            Ok(())
         }
         _ => Ok(()),
     }

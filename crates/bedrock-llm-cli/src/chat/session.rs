@@ -5,6 +5,7 @@ use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
 use super::turn::Turn;
+use crate::print;
 
 pub(crate) async fn run(
     turn: &Turn,
@@ -37,7 +38,7 @@ pub(crate) async fn run(
         question.content.push(line.into());
         request.messages.push(question);
         let ended = tokio::select! {
-            result = turn.run(&mut request) => result.map_err(|error| format!("error: {error}")),
+            result = turn.run(&mut request) => result.map_err(|error| format!("error: {}", print::explain(&error))),
             _ = tokio::signal::ctrl_c() => Err("[stopped]".to_owned()),
         };
         if let Err(why) = ended {

@@ -60,7 +60,8 @@ impl<L> ClientBuilder<L> {
         self
     }
 
-    /// The profile in `~/.aws/config`.
+    /// The profile in `~/.aws/config` or `~/.aws/credentials`. [`build`](Self::build) fails where there is none of the
+    /// name.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.settings.profile = Some(profile.into());
         self
@@ -235,7 +236,7 @@ impl<L> ClientBuilder<L> {
     /// The client. Nothing is sent; credentials are looked for at the first call.
     ///
     /// # Errors
-    /// [`Config`](bedrock_llm_schema::ErrorKind::Config) names a setting that cannot work;
+    /// [`Config`](bedrock_llm_schema::ErrorKind::Config) names a setting that cannot work, or a profile that does not exist;
     /// [`MissingRegion`](bedrock_llm_schema::ErrorKind::MissingRegion) says where to give one.
     pub async fn build(self) -> Result<Client, Error>
     where

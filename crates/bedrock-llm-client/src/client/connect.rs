@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_smithy_runtime_api::client::auth::http::HTTP_BEARER_AUTH_SCHEME_ID;
 use aws_types::SdkConfig;
+use aws_types::os_shim_internal::{Env, Fs};
 use bedrock_llm_schema::{Error, ErrorKind};
 
 use super::settings::{Keys, Settings};
@@ -36,6 +37,9 @@ impl Settings {
     /// The transport these settings make.
     pub(super) async fn connect(&self) -> Result<Sdk, Error> {
         self.check()?;
+        if let Some(name) = &self.profile {
+            check_profile(name, &Fs::real(), &Env::real()).await?;
+        }
         let mut config = match &self.sdk_client {
             Some(client) => client.config().to_builder(),
             None => self.identify().await,
@@ -161,6 +165,35 @@ impl Settings {
     }
 }
 
+/// The SDK takes a profile that does not exist for one without settings, and looks for credentials elsewhere.
+async fn check_profile(name: &str, fs: &Fs, env: &Env) -> Result<(), Error> {
+    let usual_places = Default::default();
+    // boxed, since the future is large
+    let load = Box::pin(aws_config::profile::load(fs, env, &usual_places, None));
+    let known = load.await.map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("the profile `{name}` cannot be read: ~/.aws/config or credentials is damaged"),
+        )
+        .with_source(error)
+    })?;
+    if known.get_profile(name).is_some() {
+        return Ok(());
+    }
+    let mut names: Vec<_> = known.profiles().collect();
+    names.sort_unstable();
+    let hint = if names.is_empty() {
+        "there is no profile at all: make one with `aws configure sso`, or leave `profile` out".to_owned()
+    } else {
+        format!("there are {}; make others with `aws configure sso`", names.join(", "))
+    };
+    Err(Error::new(
+        ErrorKind::Config,
+        format!("the profile `{name}` does not exist in ~/.aws/config or ~/.aws/credentials"),
+    )
+    .with_hint(hint))
+}
+
 /// Whether the SDK would take up a Bedrock API key by itself.
 fn bearer_in_environment() -> bool {
     std::env::var("AWS_BEARER_TOKEN_BEDROCK").is_ok_and(|token| !token.trim().is_empty())
@@ -197,6 +230,31 @@ mod tests {
         assert_eq!(timeouts.read_timeout(), Some(Duration::from_secs(9)));
         assert_eq!(timeouts.operation_timeout(), Some(Duration::from_secs(2)));
         assert_eq!(timeouts.connect_timeout(), Some(Duration::from_secs(3)));
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_does_not_exist_is_named() {
+        let env = Env::from_slice(&[("HOME", "/home/ada")]);
+        let file = "[default]\nregion = us-east-1\n[profile work]\nregion = eu-west-1\n";
+        let fs = Fs::from_slice(&[("/home/ada/.aws/config", file)]);
+        assert!(check_profile("work", &fs, &env).await.is_ok());
+        let error = check_profile("nosuch", &fs, &env).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Config);
+        assert!(error.message().contains("`nosuch` does not exist"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("default, work")), "{error}");
+        let error = check_profile("nosuch", &Fs::from_slice(&[]), &env).await.unwrap_err();
+        assert!(error.hint().is_some_and(|hint| hint.contains("no profile at all")), "{error}");
+        let damaged = Fs::from_slice(&[("/home/ada/.aws/config", "[default\n")]);
+        assert_eq!(check_profile("work", &damaged, &env).await.unwrap_err().kind(), &ErrorKind::Config);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_connected_with_an_unknown_profile() {
+        let name = "bedrock-llm-test-no-such-profile";
+        let settings = Settings { profile: Some(name.to_owned()), ..Settings::default() };
+        let error = settings.connect().await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Config);
+        assert!(error.message().contains(name), "{error}");
     }
 
     #[tokio::test]

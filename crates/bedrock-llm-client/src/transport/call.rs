@@ -112,7 +112,7 @@ impl Context {
 }
 
 /// The part of a response that is not its body.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Head {
     pub(crate) status: u16,
     pub(crate) request_id: Option<String>,
@@ -123,11 +123,35 @@ pub(crate) struct Head {
     pub(crate) amzn: Vec<(String, String)>,
 }
 
+/// The names of the headers alone: what they say may tell of the answer.
+impl std::fmt::Debug for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.amzn.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Head")
+            .field("status", &self.status)
+            .field("request_id", &self.request_id)
+            .field("content_type", &self.content_type)
+            .field("error_type", &self.error_type)
+            .field("retry_after", &self.retry_after)
+            .field("amzn", &names)
+            .finish()
+    }
+}
+
 /// A response; its body is whole, or still to be read if a stream was asked for and the status is 200.
-#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) head: Head,
     pub(crate) body: SdkBody,
+}
+
+/// Not the body: it is an answer.
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply")
+            .field("head", &self.head)
+            .field("bytes", &self.body.bytes().map(<[u8]>::len))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reply {
@@ -178,6 +202,17 @@ mod tests {
         assert!(context.advise(error(), Some("us-east-1")).hint().unwrap().contains("us.deepseek.r1-v1:0"));
         assert!(context.advise(error(), Some("eu-west-1")).hint().unwrap().contains("eu-west-1"));
         assert!(context.advise(error(), None).hint().is_some());
+    }
+
+    #[test]
+    fn debug_shows_no_prompt_and_no_answer() {
+        let call = Call::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
+        let amzn = vec![("x-amzn-told".to_owned(), "a secret".to_owned())];
+        let reply = Reply { head: Head { amzn, ..Head::default() }, body: SdkBody::from("a secret answer") };
+        let shown = format!("{:?} {reply:?}", call.header("authorization", "a secret"));
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.contains("bytes: 9") && shown.contains("Some(15)"), "{shown}");
+        assert!(shown.contains("x-amzn-told"), "{shown}");
     }
 
     #[test]

@@ -3,18 +3,19 @@
 use std::error::Error as StdError;
 use std::io;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::error::SdkError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::retry::ErrorKind as RetryKind;
-use bedrock_llm_schema::{Error, ErrorKind, ServiceError};
+use bedrock_llm_schema::{Error, ErrorKind, Retry, ServiceError};
 use serde::Deserialize;
 
 use super::call::Reply;
 
 const CREDENTIALS_HINT: &str = "log in with `aws configure sso` and `aws sso login`, set AWS_ACCESS_KEY_ID and \
-     AWS_SECRET_ACCESS_KEY, or give a Bedrock API key in AWS_BEARER_TOKEN_BEDROCK; to go without an account, run against the \
-     local endpoint with `--local`";
+     AWS_SECRET_ACCESS_KEY, or give a Bedrock API key in AWS_BEARER_TOKEN_BEDROCK; to go without an account, point `endpoint_url` \
+     at a bedrock-llm-local endpoint, with any credentials";
 
 pub(crate) const REGION_HINT: &str = "call `.region(\"us-east-1\")` on the builder, set AWS_REGION, or give the profile in ~/.aws/config a region";
 
@@ -68,7 +69,10 @@ where
         SdkError::ResponseError(_) => Error::new(
             ErrorKind::Connect,
             format!("the connection to {target} broke while the answer was read"),
-        ),
+        )
+        // what reaches nobody may be tried again; an answer that was under way is paid for
+        .with_retry(Retry::Permanent)
+        .with_hint("the model may have worked and be paid for; send the request again, or stream the answer"),
         _ => by_cause(&error, &target),
     };
     made.with_source(error)
@@ -85,8 +89,7 @@ where
     }
     // orchestrator/auth.rs: "no auth scheme matched auth scheme options …", when nothing provides an identity
     if says("no auth scheme") || says("nofoundidentity") || says("no identity resolver") {
-        return Error::new(ErrorKind::MissingCredentials, "no credentials were found")
-            .with_hint(CREDENTIALS_HINT);
+        return no_credentials("no credentials were found");
     }
     // endpoint rules: "Invalid Configuration: Missing Region"; SigV4: "missing signing region"
     if says("missing region") || says("signing region") {
@@ -133,16 +136,37 @@ fn timeout(target: &str) -> Error {
         .with_hint("raise `operation_timeout` or `read_timeout`, or stream the answer")
 }
 
+/// Nobody has any, or somebody has and cannot give them.
 fn from_credentials(error: &CredentialsError) -> Error {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => {
-            Error::new(ErrorKind::MissingCredentials, "no credentials were found").with_hint(CREDENTIALS_HINT)
-        }
-        other => {
-            Error::new(ErrorKind::Auth, format!("credentials could not be loaded: {}", innermost(other)))
-                .with_hint("renew them (`aws sso login`), check the profile and the role's trust")
-        }
+    // a role's credentials are asked for with others, which may be the ones that are missing
+    let none = |cause: &(dyn StdError + 'static)| {
+        matches!(cause.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)))
+    };
+    // IMDS is asked last and without being told to: that it refuses, or is not there, says that there are none; where
+    // a profile names it as its source, its error stands deeper
+    let from_imds = || error.source().and_then(<dyn StdError>::downcast_ref::<ImdsError>).is_some();
+    if chain(error).any(none) || from_imds() {
+        return no_credentials(match undefined_profile(error) {
+            Some(profile) => format!("no credentials were found: the profile `{profile}` does not exist"),
+            None => "no credentials were found".to_owned(),
+        });
     }
+    Error::new(ErrorKind::Auth, format!("credentials could not be loaded: {}", innermost(error)))
+        .with_hint("renew them (`aws sso login`), check the profile and the role's trust")
+}
+
+fn no_credentials(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::MissingCredentials, message).with_hint(CREDENTIALS_HINT)
+}
+
+/// The profile that `AWS_PROFILE` or another profile names without there being one. The SDK only tells it in words:
+/// "profile `x` was not defined: …".
+fn undefined_profile(error: &CredentialsError) -> Option<String> {
+    chain(error).find_map(|cause| {
+        let text = cause.to_string();
+        let (before, _) = text.split_once("` was not defined: could not find")?;
+        before.rsplit_once("profile `").map(|(_, name)| name.to_owned())
+    })
 }
 
 /// rustls speaks through `io::Error`s of kind `InvalidData`; the rest is told by its words.

@@ -1,5 +1,6 @@
 //! Our serializer and deserializer in the place of the SDK's.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,11 +26,22 @@ use super::call::{Call, Head, JSON, Reply};
 #[derive(Debug, Clone)]
 pub(super) struct Wire(Arc<Exchange>);
 
-#[derive(Debug)]
 struct Exchange {
     call: Call,
     streaming: bool,
     reply: Mutex<Option<Reply>>,
+}
+
+/// The call and the reply show no body.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let replied = self.reply.try_lock().map(|reply| reply.as_ref().map(|reply| reply.head.status));
+        f.debug_struct("Exchange")
+            .field("call", &self.call)
+            .field("streaming", &self.streaming)
+            .field("status", &replied.ok().flatten())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Wire {
@@ -171,4 +183,24 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
     number("x-amz-retry-after")
         .map(Duration::from_millis)
         .or_else(|| number("retry-after").map(Duration::from_secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use bedrock_llm_schema::Operation;
+
+    use super::super::call::Context;
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_prompt_and_no_answer() {
+        let call = Call::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
+        let wire = Wire::new(call, false);
+        wire.put_reply(Reply {
+            head: Head { status: 200, ..Head::default() },
+            body: SdkBody::from("a secret"),
+        });
+        let shown = format!("{wire:?}");
+        assert!(!shown.contains("secret") && shown.contains("200"), "{shown}");
+    }
 }

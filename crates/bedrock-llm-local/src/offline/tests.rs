@@ -47,6 +47,9 @@ fn it_answers_from_what_it_was_given() {
     let request =
         ask("When does the shop open?").system("You help customers. The shop opens at nine. It sells tea.");
     assert!(answer(&request).text().starts_with("The shop opens at nine."));
+    let hours = "The shop opens at 9 am. It closes at 5 pm.";
+    let request = ask("When does the shop close?").system(hours);
+    assert!(answer(&request).text().starts_with("It closes at 5 pm."), "{}", answer(&request).text());
     let notes = DocumentBlock::new(
         "notes",
         DocumentFormat::Md,

@@ -103,10 +103,26 @@ fn sentence_end(text: &str) -> Option<usize> {
     })
 }
 
+/// Whether a sentence begins with a word for what the one before it is about.
+fn refers_back(sentence: &str) -> bool {
+    let first = sentence.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty());
+    first.is_some_and(|word| {
+        ["it", "its", "they", "their", "he", "his", "she", "her"].contains(&word.to_lowercase().as_str())
+    })
+}
+
 /// The sentence that shares most with a question; words that few of the sentences have count for more.
 pub(super) fn best<'a>(question: &str, sentences: &[&'a str]) -> Option<&'a str> {
     let asked = matter(question);
-    let matters: Vec<BTreeSet<String>> = sentences.iter().map(|sentence| matter(sentence)).collect();
+    let mut matters: Vec<BTreeSet<String>> = Vec::with_capacity(sentences.len());
+    for sentence in sentences {
+        let mut words = matter(sentence);
+        // “It closes at five.” speaks of what was spoken of before
+        if let Some(before) = matters.last().filter(|_| refers_back(sentence) && !words.is_empty()) {
+            words.extend(before.iter().cloned());
+        }
+        matters.push(words);
+    }
     let mut spread: BTreeMap<&str, u32> = BTreeMap::new();
     for word in matters.iter().flatten() {
         *spread.entry(word).or_default() += 1;
@@ -155,5 +171,21 @@ mod tests {
         let all = ["Our shop sells books.", "The shop opens at nine.", "The shop is in Rome."];
         assert_eq!(best("When does the shop open?", &all), Some(all[1]));
         assert_eq!(best("What about fish?", &all), None);
+    }
+
+    #[test]
+    fn a_sentence_speaks_of_what_it_refers_to() {
+        assert_eq!(stems("close closes closed closing").collect::<Vec<_>>(), ["clos"; 4]);
+        let all = ["The shop opens at 9 am.", "It closes at 5 pm.", "Our bakery is new."];
+        for (question, answer) in [
+            ("When does the shop open?", 0),
+            ("When does the shop close?", 1),
+            ("When is the shop closed?", 1),
+            ("When is closing time?", 1),
+            ("Where is the shop?", 0),
+            ("Is the bakery new?", 2),
+        ] {
+            assert_eq!(best(question, &all), Some(all[answer]), "{question}");
+        }
     }
 }

@@ -2,12 +2,11 @@
 
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{ChatRequest, InferenceConfig};
-use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 
 use crate::CodecError;
 use crate::families::common::{inference, lift_inference, refuse_members};
-use crate::json::Lowering;
+use crate::json::{Lowering, MOST};
 
 /// [`InferenceConfig`] in JSON's own numbers: native bodies write `512` and `512.0` alike.
 #[derive(Debug, Default)]
@@ -70,20 +69,15 @@ impl Settings {
     }
 }
 
-/// A whole number, also where it is written as `28.0`.
+/// A whole number, also where it is written as `28.0`; no more than 2^53, as [`json::count`](crate::json::count).
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "checked to be whole and in range"
 )]
-pub(crate) fn whole(number: &Number) -> Option<u64> {
-    let float = || number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..9e15).contains(n)).map(|n| n as u64);
-    number.as_u64().or_else(float)
-}
-
-/// Reads a count that may be written as `28.0`, or be null.
-pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Ok(Option::<Number>::deserialize(deserializer)?.as_ref().and_then(whole))
+fn whole(number: &Number) -> Option<u64> {
+    let fits = |number: &f64| number.fract() == 0.0 && (0.0..=MOST).contains(number);
+    number.as_f64().filter(fits).map(|number| number as u64)
 }
 
 #[cfg(test)]
@@ -99,6 +93,7 @@ mod tests {
             (number(json!(512.0)), number(json!(512)), number(json!(0.5)), number(json!(-1))),
             (Some(512), Some(512), None, None)
         );
+        assert_eq!((number(json!(u64::MAX)), number(json!(1_u64 << 53))), (None, Some(1 << 53)));
         let mut additional = Extra::new();
         let settings = Settings {
             max_tokens: json!(1.5).as_number().cloned(),

@@ -107,7 +107,7 @@ pub enum Retry {
 impl ErrorKind {
     /// Whether a failure of this kind is worth another try.
     ///
-    /// Timeouts of our own are not: the model may have worked and be paid for all the same (PEERS.md, point 4).
+    /// Timeouts of our own are not: the model may have worked and be paid for all the same.
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {

@@ -17,8 +17,8 @@ const WEB: Names = ["", "", "", "title"];
 
 /// A citation as Converse has it; members it has no name for stay in `extra`.
 pub(super) fn raise(mut raw: Extra) -> Citation {
-    let kind = raw.shift_remove("type");
-    let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let kind = raw.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let kind = kind.as_str();
     let names = match kind {
         "char_location" => CHARS,
         "page_location" => PAGES,
@@ -27,12 +27,10 @@ pub(super) fn raise(mut raw: Extra) -> Citation {
         "web_search_result_location" => WEB,
         _ => {
             // not one we know: kept whole
-            if !kind.is_empty() {
-                raw.insert("type".to_owned(), kind.into());
-            }
             return Citation { extra: raw, ..Citation::default() };
         }
     };
+    raw.shift_remove("type");
     let text = |raw: &mut Extra, name: &str| match raw.shift_remove(name) {
         Some(Value::String(text)) => Some(text),
         Some(Value::Null) | None => None,
@@ -45,7 +43,12 @@ pub(super) fn raise(mut raw: Extra) -> Citation {
     let mut citation = Citation { title: text(&mut raw, title), ..Citation::default() };
     citation.source_content =
         text(&mut raw, "cited_text").map(|text| vec![CitationSourceContent::Text(text)]);
-    let mut number = |name: &str| raw.shift_remove(name).as_ref().and_then(Value::as_u64);
+    // a number in another spelling stays where it is
+    let mut number = |name: &str| {
+        let number = raw.get(name)?.as_u64()?;
+        raw.shift_remove(name);
+        Some(number)
+    };
     let (index, start, end) = (number(index), number(start), number(end));
     let document = DocumentLocation { document_index: index, start, end, extra: Extra::new() };
     citation.location = Some(match kind {
@@ -122,7 +125,9 @@ mod tests {
             json!({"type": "content_block_location", "cited_text": "a", "document_index": 1, "start_block_index": 1, "end_block_index": 2}),
             json!({"type": "search_result_location", "cited_text": "a", "source": "s", "title": "t", "search_result_index": 0, "start_block_index": 0, "end_block_index": 1}),
             json!({"type": "web_search_result_location", "cited_text": "a", "url": "https://a", "title": "t", "encrypted_index": "x"}),
+            json!({"type": "char_location", "cited_text": "a", "document_index": 1.0, "start_char_index": -1, "end_char_index": "2"}),
             json!({"type": "hologram_location", "x": 1}),
+            json!({"type": 5, "cited_text": "a"}),
             json!({}),
         ] {
             let Value::Object(raw) = citation.clone() else { unreachable!() };

@@ -4,7 +4,7 @@ use bedrock_llm_schema::wire::Extra;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use crate::families::settings::count;
+use crate::json::count;
 
 /// A request. The members that are plain `Value`s have several forms; each is read where it is converted.
 #[serde_with::skip_serializing_none]

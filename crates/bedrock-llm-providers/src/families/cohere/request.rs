@@ -84,6 +84,10 @@ const RULES: Rules = Rules {
     },
 };
 
+/// The member of a tool result's `extra` with the call as the result repeats it, where that is not the call as it
+/// was made.
+const CALL: &str = "call";
+
 /// Marks a spelling in which a tool's answer comes with the question that led to the call, and no history of
 /// the call.
 const SINGLE_STEP: &str = "single_step";
@@ -186,21 +190,23 @@ impl Writer {
                     let call = Call {
                         name: block.name.clone(),
                         parameters: block.input.clone(),
-                        extra: Extra::new(),
+                        extra: block.extra.clone(),
                     };
                     self.calls.insert(block.tool_use_id.clone(), call.clone());
                     calls.push(call);
                 }
                 ContentBlock::ToolResult(block) => {
                     let outputs = tool::lower_outputs(block, &path, lowering)?;
-                    let call = self.calls.get(&block.tool_use_id).cloned();
+                    let mut extra = block.extra.clone();
+                    let own = extra.shift_remove(CALL).and_then(|call| Call::deserialize(call).ok());
+                    let call = own.or_else(|| self.calls.get(&block.tool_use_id).cloned());
                     let what = "the call that a tool result answers".to_owned();
                     let call = call.ok_or_else(|| CodecError::Missing {
                         family: FAMILY,
                         what,
                         path: format!("{path}.toolUseId"),
                     })?;
-                    results.push(CallResult { call, outputs, extra: block.extra.clone() });
+                    results.push(CallResult { call, outputs, extra });
                 }
                 other => lowering.unsupported(path, other.tag())?,
             }
@@ -214,10 +220,13 @@ impl Writer {
         };
         self.last_is_mixed = !results.is_empty() && !texts.is_empty();
         if !results.is_empty() {
-            self.turns.push(Turn { role: "TOOL".to_owned(), tool_results: Some(results), ..Turn::default() });
+            let mut turn = Turn { role: "TOOL".to_owned(), tool_results: Some(results), ..Turn::default() };
             if texts.is_empty() {
+                turn.extra.clone_from(&message.extra);
+                self.turns.push(turn);
                 return Ok(());
             }
+            self.turns.push(turn);
         }
         let tool_calls = (!calls.is_empty()).then_some(calls);
         let message_text = (!texts.is_empty() || tool_calls.is_none()).then(|| texts.join("\n\n"));
@@ -310,12 +319,25 @@ fn lift(body: Chat, spelling: &mut Spelling) -> ChatRequest {
 struct Reader {
     given: usize,
     open: Vec<(String, Call)>,
+    answered: Vec<(String, Call)>,
+}
+
+/// Whether a result's call is this one.
+fn is_call(call: &Call, other: &Call) -> bool {
+    call.name == other.name && call.parameters == other.parameters
 }
 
 impl Reader {
-    fn turn(&mut self, turn: Turn) -> Message {
+    fn turn(&mut self, mut turn: Turn) -> Message {
+        let has_results = turn.tool_results.as_ref().is_some_and(|results| !results.is_empty());
         let role = match turn.role.as_str() {
-            "USER" | "TOOL" => Role::User,
+            "TOOL" if has_results => {
+                // text beside results would be a turn of its own
+                let text = turn.message.take().filter(|text| !text.is_empty());
+                turn.extra.extend(text.map(|text| ("message".to_owned(), text.into())));
+                Role::User
+            }
+            "USER" => Role::User,
             "CHATBOT" => Role::Assistant,
             "SYSTEM" => Role::System,
             other => Role::Unknown(other.to_owned()),
@@ -337,20 +359,88 @@ impl Reader {
         let id = format!("call_{}", self.given);
         self.given += 1;
         self.open.push((id.clone(), call.clone()));
-        ToolUseBlock::new(id, call.name, call.parameters)
+        ToolUseBlock { extra: call.extra, ..ToolUseBlock::new(id, call.name, call.parameters) }
     }
 
     fn is_open(&self, call: &Call) -> bool {
-        self.open.iter().any(|(_, open)| open.name == call.name && open.parameters == call.parameters)
+        self.open.iter().any(|(_, open)| is_call(open, call))
     }
 
     fn result(&mut self, result: CallResult) -> ToolResultBlock {
-        let place = self
-            .open
-            .iter()
-            .position(|(_, open)| open.name == result.call.name && open.parameters == result.call.parameters);
-        let tool_use_id = place.map_or_else(String::new, |place| self.open.remove(place).0);
+        if let Some(place) = self.open.iter().position(|(_, open)| is_call(open, &result.call)) {
+            self.answered.push(self.open.remove(place));
+        }
+        // a second result of one call has its id again
+        let made = self.answered.iter().rfind(|(_, call)| is_call(call, &result.call));
+        let mut extra = result.extra;
+        if made.is_none_or(|(_, call)| call.extra != result.call.extra) {
+            extra.extend(serde_json::to_value(&result.call).ok().map(|call| (CALL.to_owned(), call)));
+        }
+        let tool_use_id = made.map(|(id, _)| id.clone()).unwrap_or_default();
         let content = result.outputs.into_iter().map(ToolResultContentBlock::Json).collect();
-        ToolResultBlock { tool_use_id, content, extra: result.extra, ..ToolResultBlock::default() }
+        ToolResultBlock { tool_use_id, content, extra, ..ToolResultBlock::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn round_trip(body: &Value) -> Decoded {
+        let decoded = decode(body).unwrap();
+        let options = EncodeOptions::default().spelling(decoded.spelling.clone());
+        let again: Value = serde_json::from_slice(&encode(&decoded.request, &options).unwrap().body).unwrap();
+        assert!(spelling::equal(&again, body), "{again}\n{body}");
+        decoded
+    }
+
+    #[test]
+    fn calls_keep_what_else_they_say() {
+        let call = json!({"name": "f", "parameters": {"x": 1}, "generation_id": "g"});
+        let bare = json!({"name": "f", "parameters": {"x": 1}});
+        for repeated in [&call, &bare] {
+            let decoded = round_trip(&json!({
+                "message": "",
+                "chat_history": [{"role": "USER", "message": "Hi"}, {"role": "CHATBOT", "tool_calls": [call]}],
+                "tool_results": [{"call": repeated, "outputs": [{"a": 1}]}],
+            }));
+            let made = decoded.request.messages[1].tool_uses().next().unwrap();
+            assert_eq!(made.extra["generation_id"], "g");
+            assert_eq!(decoded.request.messages[2].tool_results().next().unwrap().tool_use_id, "call_0");
+        }
+    }
+
+    #[test]
+    fn results_may_share_a_call_and_stand_beside_text() {
+        let call = json!({"name": "f", "parameters": {}});
+        let result = |n: i32| json!({"call": call, "outputs": [{"a": n}]});
+        let decoded = round_trip(&json!({
+            "message": "So?",
+            "chat_history": [
+                {"role": "USER", "message": "Hi"},
+                {"role": "CHATBOT", "message": "I look.", "tool_calls": [call]},
+                {"role": "TOOL", "message": "beside", "tool_results": [result(1), result(2)]},
+                {"role": "TOOL", "message": "alone"},
+                {"role": "TOOL", "tool_results": [{"call": {"name": "unasked", "parameters": {}}, "outputs": []}]},
+            ],
+        }));
+        let ids: Vec<_> =
+            decoded.request.messages[2].tool_results().map(|it| it.tool_use_id.as_str()).collect();
+        assert_eq!(ids, ["call_0", "call_0"]);
+    }
+
+    #[test]
+    fn only_lists_have_items() {
+        let parameters = json!({
+            "a": {"type": "Optional[str]"}, "b": {"type": "list[int]"}, "c": {"type": "List[str]"},
+            "d": {"type": "Dict[str, int]"},
+        });
+        let tool = json!({"name": "f", "description": "d", "parameter_definitions": parameters});
+        let decoded = round_trip(&json!({"message": "Hi", "tools": [tool]}));
+        let config = serde_json::to_value(decoded.request.tool_config).unwrap();
+        let schema = config.pointer("/tools/0/toolSpec/inputSchema/json/properties").unwrap();
+        assert_eq!(schema["a"], json!({"type": "Optional[str]"}));
+        assert_eq!(schema["b"], json!({"type": "array", "items": {"type": "integer"}}));
     }
 }

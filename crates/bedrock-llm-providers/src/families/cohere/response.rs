@@ -105,7 +105,8 @@ pub(super) fn decode(body: Value, metrics: &InvocationMetrics) -> Result<ChatRes
     let stop = body.finish_reason.map(|reason| lift_stop(&reason, !calls.is_empty()));
     for (place, call) in calls.into_iter().enumerate() {
         let id = call_id(body.generation_id.as_deref(), place);
-        blocks.push(ToolUseBlock::new(id, call.name, call.parameters).into());
+        let block = ToolUseBlock::new(id, call.name, call.parameters);
+        blocks.push(ToolUseBlock { extra: call.extra, ..block }.into());
     }
     let mut response = respond(Message::new(Role::Assistant, blocks), stop, tokens, metrics);
     response.extra = without_history(body.extra);
@@ -126,7 +127,7 @@ pub(super) fn encode(response: &ChatResponse) -> Result<Bytes, CodecError> {
                 calls.push(Call {
                     name: block.name.clone(),
                     parameters: block.input.clone(),
-                    extra: Extra::new(),
+                    extra: block.extra.clone(),
                 });
             }
             other => {
@@ -143,4 +144,41 @@ pub(super) fn encode(response: &ChatResponse) -> Result<Bytes, CodecError> {
         ..Answer::default()
     };
     json::write(FAMILY, "response", &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Provider;
+    use bedrock_llm_schema::Accumulator;
+    use serde_json::json;
+
+    #[test]
+    fn calls_keep_what_else_they_say() {
+        let call = json!({"name": "f", "parameters": {"x": 1}, "generation_id": "g"});
+        let body = json!({"text": "", "finish_reason": "COMPLETE", "tool_calls": [call]});
+        let response = decode(body.clone(), &InvocationMetrics::default()).unwrap();
+        assert_eq!(response.message.tool_uses().next().unwrap().extra["generation_id"], "g");
+        let again: Value = serde_json::from_slice(&encode(&response).unwrap()).unwrap();
+        assert_eq!(again["tool_calls"], body["tool_calls"]);
+
+        let chunks = [
+            json!({"event_type": "tool-calls-generation", "tool_calls": [call]}),
+            json!({"event_type": "stream-end", "finish_reason": "COMPLETE"}),
+        ];
+        let mut decoder = super::super::Cohere.stream_decoder();
+        let mut events: Vec<_> =
+            chunks.iter().flat_map(|chunk| decoder.chunk(chunk.to_string().as_bytes()).unwrap()).collect();
+        events.extend(decoder.finish());
+        let mut answer = Accumulator::new();
+        events.iter().for_each(|event| answer.push(event));
+        let calls = answer.response().message;
+        assert_eq!(calls.tool_uses().next().unwrap().extra["generation_id"], "g");
+        let mut encoder = super::super::stream::ChatEncoder::default();
+        let again: Vec<_> = events
+            .iter()
+            .flat_map(|event| crate::StreamEncoder::event(&mut encoder, event).unwrap())
+            .collect();
+        assert!(again.iter().any(|chunk| String::from_utf8_lossy(chunk).contains(r#""generation_id":"g""#)));
+    }
 }

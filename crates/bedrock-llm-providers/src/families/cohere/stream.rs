@@ -134,7 +134,7 @@ impl Decoder {
             let id = call_id(self.generation_id.as_deref(), place);
             let parameters =
                 if call.parameters.is_null() { String::new() } else { call.parameters.to_string() };
-            self.events.tool(place as u64, &id, &call.name, &parameters);
+            self.events.tool_with(place as u64, &id, &call.name, &call.extra, &parameters);
         }
         if let Some(reason) = self.stop.take() {
             let others = std::mem::take(&mut self.others);
@@ -153,7 +153,10 @@ impl Decoder {
 pub(super) struct ChatEncoder {
     text: String,
     calls: Vec<Call>,
-    call: Option<(String, String)>,
+    /// The call under way, and the text of its parameters.
+    call: Option<(Call, String)>,
+    /// The block of that call; a piece of another one is too late.
+    block: u32,
     citations: Vec<Extra>,
     stop: Option<StopReason>,
 }
@@ -162,7 +165,11 @@ impl StreamEncoder for ChatEncoder {
     fn event(&mut self, event: &StreamEvent) -> Result<Vec<Bytes>, CodecError> {
         match event {
             StreamEvent::ContentBlockStart(event) => match &event.start {
-                ContentBlockStart::ToolUse(start) => self.call = Some((start.name.clone(), String::new())),
+                ContentBlockStart::ToolUse(start) => {
+                    let (name, extra) = (start.name.clone(), start.extra.clone());
+                    self.block = event.content_block_index;
+                    self.call = Some((Call { name, parameters: Value::Null, extra }, String::new()));
+                }
                 ContentBlockStart::Unknown(start) if start.is_empty() => {}
                 other => return Err(cannot_answer(FAMILY, other.tag(), "contentBlockStart.start")),
             },
@@ -179,14 +186,18 @@ impl StreamEncoder for ChatEncoder {
                     self.citations.push(citation.extra.clone());
                     return Ok(vec![write("citation-generation", Event { citations, ..Event::default() })?]);
                 }
-                (ContentBlockDelta::ToolUse(delta), Some((_, input))) => input.push_str(&delta.input),
+                (ContentBlockDelta::ToolUse(delta), Some((_, input)))
+                    if event.content_block_index == self.block =>
+                {
+                    input.push_str(&delta.input);
+                }
                 (other, _) => return Err(cannot_answer(FAMILY, other.tag(), "contentBlockDelta.delta")),
             },
             StreamEvent::ContentBlockStop(_) => {
-                if let Some((name, input)) = self.call.take() {
+                if let Some((call, input)) = self.call.take() {
                     let input = if input.trim().is_empty() { "{}" } else { &input };
                     let parameters = json::read(FAMILY, "chunk", input.as_bytes())?;
-                    self.calls.push(Call { name, parameters, extra: Extra::new() });
+                    self.calls.push(Call { parameters, ..call });
                 }
             }
             StreamEvent::MessageStop(event) => {

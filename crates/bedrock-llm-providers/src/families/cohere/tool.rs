@@ -176,8 +176,10 @@ fn lift_definition(tool: &ToolDefinition) -> Option<ToolSpec> {
         let mut property = Map::new();
         if let Some(kind) = &parameter.r#type {
             property.insert("type".to_owned(), json_type(kind).into());
+            // other generics, such as `Optional[str]`, are no lists
             if let Some(item) = kind
                 .split_once('[')
+                .filter(|(list, _)| list.eq_ignore_ascii_case("list"))
                 .and_then(|(_, item)| item.strip_suffix(']'))
                 .filter(|item| !item.contains([',', '[']))
             {

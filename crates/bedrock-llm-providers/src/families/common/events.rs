@@ -1,7 +1,9 @@
 //! Makes Converse's stream events out of what native chunks bring.
 
 use bedrock_llm_schema::content::citation::Citation;
-use bedrock_llm_schema::stream::{ContentBlockDelta, ReasoningDelta};
+use std::collections::BTreeMap;
+
+use bedrock_llm_schema::stream::{ContentBlockDelta, ContentBlockStart, ReasoningDelta, ToolUseStart};
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{StopReason, StreamEvent, Usage};
 use serde_json::Value;
@@ -16,6 +18,8 @@ pub(crate) struct Events {
     started: bool,
     next_block: u32,
     open: Option<Open>,
+    /// The blocks of tool calls, by key.
+    tools: BTreeMap<u64, u32>,
     stopped: bool,
     metadata_given: bool,
     metrics: InvocationMetrics,
@@ -33,7 +37,7 @@ pub(crate) struct Events {
 enum Open {
     Text(u32),
     Reasoning(u32),
-    Tool(u32, u64),
+    Tool(u32),
 }
 
 impl Events {
@@ -81,15 +85,24 @@ impl Events {
         self.out.push(StreamEvent::delta(index, ContentBlockDelta::Citation(Box::new(citation))));
     }
 
-    /// A piece of a tool call; `key` tells the calls apart, and the first piece of each opens its block.
+    /// A piece of a tool call; `key` tells the calls apart, and the first piece of each opens its block. Where
+    /// the pieces of several calls mix, a late piece still goes to the block of its call.
     pub(crate) fn tool(&mut self, key: u64, id: &str, name: &str, input: &str) {
+        self.tool_with(key, id, name, &Extra::new(), input);
+    }
+
+    /// The same, with what else the call says.
+    pub(crate) fn tool_with(&mut self, key: u64, id: &str, name: &str, extra: &Extra, input: &str) {
         self.start();
-        let index = match self.open {
-            Some(Open::Tool(index, open)) if open == key => index,
-            _ => {
+        let index = match self.tools.get(&key) {
+            Some(index) => *index,
+            None => {
                 let index = self.open_block();
-                self.open = Some(Open::Tool(index, key));
-                self.out.push(StreamEvent::tool_use_start(index, id, name));
+                self.open = Some(Open::Tool(index));
+                self.tools.insert(key, index);
+                let (tool_use_id, name) = (id.to_owned(), name.to_owned());
+                let start = ToolUseStart { tool_use_id, name, r#type: None, extra: extra.clone() };
+                self.out.push(StreamEvent::start(index, ContentBlockStart::ToolUse(start)));
                 index
             }
         };
@@ -132,7 +145,7 @@ impl Events {
             return;
         }
         let mut usage = Usage { cache_read_input_tokens: self.cache_read, ..Usage::default() };
-        self.metrics.fill(&mut usage, self.input, self.output);
+        self.metrics.overrule(&mut usage, self.input, self.output);
         let mut event = StreamEvent::metadata(usage, self.metrics.invocation_latency.unwrap_or_default());
         if let StreamEvent::Metadata(metadata) = &mut event {
             metadata.extra = std::mem::take(&mut self.extra);
@@ -159,8 +172,39 @@ impl Events {
     }
 
     fn close_block(&mut self) {
-        if let Some(Open::Text(index) | Open::Reasoning(index) | Open::Tool(index, _)) = self.open.take() {
+        if let Some(Open::Text(index) | Open::Reasoning(index) | Open::Tool(index)) = self.open.take() {
             self.out.push(StreamEvent::block_stop(index));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bedrock_llm_schema::Accumulator;
+    use serde_json::json;
+
+    #[test]
+    fn pieces_of_calls_may_mix() {
+        let mut events = Events::default();
+        events.tool(0, "a", "f", "{\"x\":");
+        events.tool(1, "b", "g", "{");
+        events.tool(0, "", "", "1}");
+        events.tool(1, "", "", "}");
+        events.stop(StopReason::ToolUse);
+        let mut answer = Accumulator::new();
+        events.take().iter().for_each(|event| answer.push(event));
+        let message = answer.response().message;
+        let calls: Vec<_> = message.tool_uses().map(|call| (call.name.as_str(), &call.input)).collect();
+        assert_eq!(calls, [("f", &json!({"x": 1})), ("g", &json!({}))]);
+    }
+
+    #[test]
+    fn the_trailer_goes_first() {
+        let mut events = Events { input: Some(1), output: Some(133), ..Events::default() };
+        events.stop(StopReason::EndTurn);
+        events.metrics(InvocationMetrics { output_token_count: Some(97), ..InvocationMetrics::default() });
+        let Some(StreamEvent::Metadata(metadata)) = events.take().pop() else { panic!("no metadata") };
+        assert_eq!((metadata.usage.input_tokens, metadata.usage.output_tokens), (1, 97));
     }
 }

@@ -80,6 +80,12 @@ pub(crate) fn additional_fields(rest: Extra) -> Option<Value> {
     (!rest.is_empty()).then_some(Value::Object(rest))
 }
 
+/// What says something of an answer's members.
+pub(crate) fn told(mut extra: Extra) -> Extra {
+    extra.retain(|_, value| !value.is_null() && !value.as_array().is_some_and(Vec::is_empty));
+    extra
+}
+
 /// Reads a typed form out of JSON that was parsed already; an error names the place.
 pub(crate) fn from_value<T: serde::de::DeserializeOwned>(
     family: &'static str,

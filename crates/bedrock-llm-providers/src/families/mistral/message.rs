@@ -4,7 +4,8 @@ use bedrock_llm_schema::content::media::MediaSource;
 use bedrock_llm_schema::content::tool::{ToolResultContentBlock, ToolResultStatus};
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{
-    Blob, ContentBlock, ImageBlock, ImageFormat, Message, Role, ToolResultBlock, ToolUseBlock,
+    Blob, ContentBlock, ImageBlock, ImageFormat, Message, ReasoningContentBlock, ReasoningTextBlock, Role,
+    ToolResultBlock, ToolUseBlock,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,17 +50,63 @@ pub(super) struct Function {
     pub(super) name: Option<String>,
     /// JSON text; an object with some clients.
     pub(super) arguments: Option<Value>,
+    #[serde(flatten)]
+    pub(super) extra: Extra,
 }
 
 impl Content {
-    /// The parts as blocks; a part that Converse has no block for is kept whole.
-    fn into_blocks(self) -> Vec<ContentBlock> {
+    /// The parts as blocks, by what makes a block of a part.
+    fn into_blocks(self, block: impl Fn(Extra) -> ContentBlock) -> Vec<ContentBlock> {
         match self {
             Self::Text(text) if text.is_empty() => Vec::new(),
             Self::Text(text) => vec![text.into()],
-            Self::Parts(parts) => parts.into_iter().map(part_block).collect(),
+            Self::Parts(parts) => parts.into_iter().map(block).collect(),
         }
     }
+}
+
+/// A part of a turn of `role`: a block if [`lower`] gives it back, or else kept whole.
+fn turn_block(part: Extra, role: &Role) -> ContentBlock {
+    if *role == Role::Assistant
+        && let Some(text) = thinking(&part).filter(|text| thinking_part(text) == part)
+    {
+        return reasoning(text);
+    }
+    match part_block(part.clone()) {
+        ContentBlock::Image(_) if *role != Role::User => ContentBlock::Unknown(part),
+        block => block,
+    }
+}
+
+/// A part of an answer.
+fn answer_block(part: Extra) -> ContentBlock {
+    match thinking(&part) {
+        Some(text) => reasoning(text),
+        None => part_block(part),
+    }
+}
+
+/// What a part of reasoning says: text, or a list of texts.
+fn thinking(part: &Extra) -> Option<String> {
+    if part.get("type")? != "thinking" {
+        return None;
+    }
+    match part.get("thinking")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => Some(parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()),
+        _ => None,
+    }
+}
+
+fn thinking_part(text: &str) -> Extra {
+    Extra::from_iter([
+        ("type".to_owned(), "thinking".into()),
+        ("thinking".to_owned(), json!([{"type": "text", "text": text}])),
+    ])
+}
+
+fn reasoning(text: String) -> ContentBlock {
+    ReasoningContentBlock::from(ReasoningTextBlock::new(text)).into()
 }
 
 fn part_block(part: Extra) -> ContentBlock {
@@ -88,33 +135,72 @@ fn data_url(url: &str) -> Option<ImageBlock> {
 }
 
 impl ChatMessage {
-    /// The blocks of a message of the model: text, then the tools it asks for.
-    pub(super) fn into_blocks(self) -> Vec<ContentBlock> {
-        let mut blocks = self.content.map(Content::into_blocks).unwrap_or_default();
+    /// A turn of a request: what it says, then the tools it asks for. Members that [`lower`] would not give
+    /// back stay among the message's own.
+    pub(super) fn into_message(mut self, role: Role) -> Message {
+        let mut content = self
+            .content
+            .take()
+            .map(|content| content.into_blocks(|part| turn_block(part, &role)))
+            .unwrap_or_default();
+        if role == Role::Assistant {
+            let calls = self.tool_calls.take();
+            content.extend(calls.into_iter().flatten().map(|call| ContentBlock::ToolUse(tool_use(call))));
+        }
+        let extra = self.into_extra();
+        Message { extra, ..Message::new(role, content) }
+    }
+
+    /// The members that are no part of a block.
+    fn into_extra(self) -> Extra {
+        let mut extra = self.extra;
+        let calls = self.tool_calls.and_then(|calls| serde_json::to_value(calls).ok());
+        extra.extend(calls.map(|calls| ("tool_calls".to_owned(), calls)));
+        extra.extend(self.tool_call_id.map(|id| ("tool_call_id".to_owned(), id.into())));
+        extra
+    }
+
+    /// The blocks of an answer, or of a piece of one: reasoning, text, then the tools it asks for.
+    pub(super) fn into_answer(mut self) -> Vec<ContentBlock> {
+        let mut blocks: Vec<_> = self.take_reasoning().map(reasoning).into_iter().collect();
+        blocks.extend(self.content.into_iter().flat_map(|content| content.into_blocks(answer_block)));
         for (place, call) in self.tool_calls.into_iter().flatten().enumerate() {
-            let id = call.id.unwrap_or_else(|| format!("call_{place}"));
-            let input = arguments(call.function.arguments);
-            blocks.push(ToolUseBlock::new(id, call.function.name.unwrap_or_default(), input).into());
+            let mut block = tool_use(call);
+            if block.tool_use_id.is_empty() {
+                block.tool_use_id = format!("call_{place}");
+            }
+            blocks.push(block.into());
         }
         blocks
     }
 
-    /// The tool result that a message of role `tool` is.
-    pub(super) fn into_tool_result(self) -> ToolResultBlock {
-        let blocks = self.content.map(Content::into_blocks).unwrap_or_default();
-        let content = blocks.into_iter().map(|block| match block {
-            ContentBlock::Text(text) => ToolResultContentBlock::Text(text),
-            ContentBlock::Image(image) => ToolResultContentBlock::Image(image),
-            ContentBlock::Unknown(part) => ToolResultContentBlock::Unknown(part),
-            other => ToolResultContentBlock::Json(serde_json::to_value(other).unwrap_or_default()),
-        });
-        let tool_use_id = self.tool_call_id.unwrap_or_default();
-        ToolResultBlock {
-            tool_use_id,
-            content: content.collect(),
-            extra: self.extra,
-            ..ToolResultBlock::default()
+    /// Reasoning beside the content, by either of its names.
+    pub(super) fn take_reasoning(&mut self) -> Option<String> {
+        let mut found = None;
+        for name in ["reasoning_content", "reasoning"] {
+            if let Some(text) = self.extra.get(name).and_then(Value::as_str).map(str::to_owned) {
+                self.extra.shift_remove(name);
+                found = found.or(Some(text).filter(|text| !text.is_empty()));
+            }
         }
+        found
+    }
+
+    /// The tool result that a message of role `tool` is.
+    pub(super) fn into_tool_result(mut self) -> ToolResultBlock {
+        // texts have a form that `tool_message` gives back; other parts stay whole
+        let piece = |part: Extra| match part_block(part.clone()) {
+            ContentBlock::Text(text) => ToolResultContentBlock::Text(text),
+            _ => ToolResultContentBlock::Unknown(part),
+        };
+        let content = match self.content.take() {
+            None => Vec::new(),
+            Some(Content::Text(text)) if text.is_empty() => Vec::new(),
+            Some(Content::Text(text)) => vec![text.into()],
+            Some(Content::Parts(parts)) => parts.into_iter().map(piece).collect(),
+        };
+        let tool_use_id = self.tool_call_id.take().unwrap_or_default();
+        ToolResultBlock { tool_use_id, content, extra: self.into_extra(), ..ToolResultBlock::default() }
     }
 }
 
@@ -143,15 +229,35 @@ pub(super) fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
+/// A tool call in Converse's form. What the family's has beside goes to `extra`: the function's own unknown
+/// members under `function`.
+fn tool_use(call: ToolCall) -> ToolUseBlock {
+    let ToolCall { id, function, mut extra } = call;
+    if extra.get("type").is_some_and(|kind| kind == "function") {
+        extra.shift_remove("type");
+    }
+    if !function.extra.is_empty() {
+        extra.insert("function".to_owned(), function.extra.into());
+    }
+    let (name, input) = (function.name.unwrap_or_default(), arguments(function.arguments));
+    ToolUseBlock { extra, ..ToolUseBlock::new(id.unwrap_or_default(), name, input) }
+}
+
 /// A tool call in the family's form.
 pub(super) fn tool_call(block: &ToolUseBlock) -> ToolCall {
     let arguments = match &block.input {
         Value::String(text) => text.clone(),
         input => input.to_string(),
     };
-    let function = Function { name: Some(block.name.clone()), arguments: Some(arguments.into()) };
-    let extra = Extra::from_iter([("type".to_owned(), "function".into())]);
-    ToolCall { id: Some(block.tool_use_id.clone()), function, extra }
+    let mut extra = Extra::from_iter([("type".to_owned(), "function".into())]);
+    extra.extend(block.extra.clone());
+    let beside = match extra.shift_remove("function") {
+        Some(Value::Object(beside)) => beside,
+        _ => Extra::new(),
+    };
+    let name = Some(block.name.clone());
+    let function = Function { name, arguments: Some(arguments.into()), extra: beside };
+    ToolCall { id: Some(block.tool_use_id.clone()).filter(|id| !id.is_empty()), function, extra }
 }
 
 /// The family's messages for a message: tool results are messages of their own.
@@ -171,6 +277,12 @@ pub(super) fn lower(
                 Some(part) => parts.push(part),
                 None => lowering.unsupported(path, "an image that is not in the request itself")?,
             },
+            ContentBlock::ReasoningContent(ReasoningContentBlock::ReasoningText(text))
+                if message.role == Role::Assistant =>
+            {
+                lowering.refuse(text.signature.as_ref(), &format!("{path}.reasoningText.signature"))?;
+                parts.push(thinking_part(&text.text));
+            }
             ContentBlock::ToolUse(block) if message.role == Role::Assistant => calls.push(tool_call(block)),
             ContentBlock::ToolResult(result) if message.role == Role::User => {
                 if !parts.is_empty() {
@@ -246,7 +358,7 @@ fn tool_message(
         role: Some("tool".to_owned()),
         content: Some(content(parts)),
         tool_calls: None,
-        tool_call_id: Some(result.tool_use_id.clone()),
+        tool_call_id: Some(result.tool_use_id.clone()).filter(|id| !id.is_empty()),
         extra: result.extra.clone(),
     })
 }

@@ -2,9 +2,10 @@
 //!
 //! - [x] text, multi-turn: `[INST]` template, the system prompt before the first turn of the user
 //! - [x] chat: system prompt, images (`image_url` with a data URL), tools, tool choice, tool results
+//! - [x] reasoning: parts of type `thinking`, in answers `reasoning_content` too
 //! - [x] streaming, invocation metrics
 //! - [x] `maxTokens`, `temperature`, `topP`, `stopSequences`
-//! - [ ] documents, reasoning, prompt cache; tools and images in the `prompt` form
+//! - [ ] documents, signed reasoning, prompt cache; tools and images in the `prompt` form
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral.html>
 
@@ -83,3 +84,6 @@ impl Provider for Mistral {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

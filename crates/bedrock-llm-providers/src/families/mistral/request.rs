@@ -272,8 +272,7 @@ fn lift_chat(body: Chat) -> ChatRequest {
                 None => request.messages.push(Message::user(block)),
             }
         } else {
-            let extra = message.extra.clone();
-            let message = Message { extra, ..Message::new(role, message.into_blocks()) };
+            let message = message.into_message(role);
             match (&message.role, message.content.as_slice()) {
                 (Role::System, [ContentBlock::Text(text)])
                     if request.messages.is_empty() && message.extra.is_empty() =>

@@ -1,14 +1,15 @@
 //! The response bodies: `outputs` for a prompt, `choices` for a chat.
 
 use bedrock_llm_schema::wire::Extra;
-use bedrock_llm_schema::{ChatResponse, ContentBlock, Message, Role, StopReason};
+use bedrock_llm_schema::{ChatResponse, ContentBlock, Message, ReasoningContentBlock, Role, StopReason};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::FAMILY;
 use super::message::{ChatMessage, Content, tool_call};
 use crate::families::common::answer::{Answer, Piece, decode as decode_text, respond};
-use crate::families::common::{cannot_answer, from_value};
+use crate::families::common::{cannot_answer, from_value, told};
 use crate::json::{self, count};
 use crate::{CodecError, InvocationMetrics};
 
@@ -42,12 +43,38 @@ pub(super) struct Choices {
 pub(super) struct Choice {
     #[serde(default, deserialize_with = "count")]
     pub(super) index: Option<u64>,
-    #[serde(alias = "delta")]
     pub(super) message: Option<ChatMessage>,
-    #[serde(alias = "finish_reason")]
-    pub(super) stop_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delta: Option<ChatMessage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) finish_reason: Option<String>,
+    /// The reason; beside `finish_reason` the stop sequence, or its token's number (vLLM).
+    pub(super) stop_reason: Option<Value>,
     #[serde(flatten)]
     pub(super) extra: Extra,
+}
+
+impl Choice {
+    /// Takes out the message, or the piece of it.
+    pub(super) fn take_message(&mut self) -> Option<ChatMessage> {
+        let delta = self.delta.take();
+        self.message.take().or(delta)
+    }
+
+    /// The members that are neither the message nor why the model stopped.
+    pub(super) fn into_extra(self) -> Extra {
+        let mut extra = self.extra;
+        if self.finish_reason.is_some() {
+            extra.extend(self.stop_reason.map(|sequence| ("stop_reason".to_owned(), sequence)));
+        }
+        told(extra)
+    }
+
+    /// Why the model stopped, by either name.
+    pub(super) fn stop(&self) -> Option<StopReason> {
+        let reason = self.finish_reason.as_deref().or(self.stop_reason.as_ref().and_then(Value::as_str));
+        reason.map(lift_stop)
+    }
 }
 
 #[serde_with::skip_serializing_none]
@@ -108,22 +135,30 @@ pub(super) fn lower_stop(reason: &StopReason) -> String {
 }
 
 pub(super) fn decode(body: &[u8], metrics: &InvocationMetrics) -> Result<ChatResponse, CodecError> {
-    let value: serde_json::Value = json::read(FAMILY, "response", body)?;
+    let value: Value = json::read(FAMILY, "response", body)?;
     if value.get("choices").is_none() {
         return decode_text::<Outputs>(body, metrics);
     }
     let body: Choices = from_value(FAMILY, "response", value)?;
     let mut choices = body.choices.into_iter();
-    let first = choices.next();
-    let stop = first.as_ref().and_then(|choice| choice.stop_reason.as_deref()).map(lift_stop);
-    let blocks = first.and_then(|choice| choice.message).map(ChatMessage::into_blocks).unwrap_or_default();
+    let (mut stop, mut blocks, mut extra) = (None, Vec::new(), body.extra);
+    if let Some(mut first) = choices.next() {
+        stop = first.stop();
+        if let Some(mut message) = first.take_message() {
+            let reasoning = message.take_reasoning();
+            extra.extend(told(std::mem::take(&mut message.extra)));
+            message.extra.extend(reasoning.map(|text| ("reasoning".to_owned(), text.into())));
+            blocks = message.into_answer();
+        }
+        extra.extend(first.into_extra());
+    }
     let tokens =
         body.usage.as_ref().map_or((None, None), |usage| (usage.prompt_tokens, usage.completion_tokens));
     let mut response = respond(Message::new(Role::Assistant, blocks), stop, tokens, metrics);
     let rest: Vec<_> = choices.filter_map(|choice| serde_json::to_value(choice).ok()).collect();
     response.additional_model_response_fields =
         (!rest.is_empty()).then(|| serde_json::json!({"choices": rest}));
-    response.extra = body.extra;
+    response.extra = extra;
     Ok(response)
 }
 
@@ -133,11 +168,16 @@ pub(super) fn encode_chat(response: &ChatResponse) -> Result<Bytes, CodecError> 
     for (index, block) in response.message.content.iter().enumerate() {
         match block {
             ContentBlock::ToolUse(block) => calls.push(tool_call(block)),
+            ContentBlock::ReasoningContent(ReasoningContentBlock::ReasoningText(_)) => {}
             block if block.as_text().is_some() => {}
             other => {
                 return Err(cannot_answer(FAMILY, other.tag(), format!("output.message.content[{index}]")));
             }
         }
+    }
+    let reasoning = response.message.reasoning();
+    if !reasoning.is_empty() {
+        message.extra.insert("reasoning_content".to_owned(), reasoning.into());
     }
     message.tool_calls = (!calls.is_empty()).then_some(calls);
     let usage = Tokens {
@@ -159,5 +199,12 @@ pub(super) fn answer(text: String) -> ChatMessage {
 }
 
 pub(super) fn choice(message: ChatMessage, stop: Option<&StopReason>) -> Choice {
-    Choice { index: Some(0), message: Some(message), stop_reason: stop.map(lower_stop), extra: Extra::new() }
+    Choice {
+        index: Some(0),
+        message: Some(message),
+        delta: None,
+        finish_reason: None,
+        stop_reason: stop.map(lower_stop).map(Value::from),
+        extra: Extra::new(),
+    }
 }

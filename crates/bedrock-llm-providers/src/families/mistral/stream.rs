@@ -1,17 +1,17 @@
 //! The chunks of a stream, in both forms.
 
-use bedrock_llm_schema::stream::{ContentBlockDelta, ContentBlockStart};
+use bedrock_llm_schema::stream::{ContentBlockDelta, ContentBlockStart, ReasoningDelta};
 use bedrock_llm_schema::wire::Extra;
-use bedrock_llm_schema::{ContentBlock, StopReason, StreamEvent};
+use bedrock_llm_schema::{ContentBlock, ReasoningContentBlock, StopReason, StreamEvent};
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::FAMILY;
-use super::message::{ChatMessage, Content, Function, ToolCall};
-use super::response::{Choice, Choices, Outputs, answer, choice, lift_stop};
+use super::message::{ChatMessage, Function, ToolCall};
+use super::response::{Choices, Outputs, answer, choice};
 use crate::families::common::answer::{Answer, open_chunk, with_trailer};
 use crate::families::common::events::Events;
-use crate::families::common::{cannot_answer, from_value};
+use crate::families::common::{cannot_answer, from_value, told};
 use crate::{CodecError, StreamDecoder, StreamEncoder, json};
 
 /// Reads a stream of either form.
@@ -50,25 +50,30 @@ impl Decoder {
         }
         self.events.extra.extend(chunk.extra);
         // Converse has one answer; Bedrock's Mistral models give no more
-        let Some(Choice { message, stop_reason, .. }) =
-            chunk.choices.into_iter().find(|choice| choice.index.unwrap_or(0) == 0)
-        else {
+        let Some(mut choice) = chunk.choices.into_iter().find(|choice| choice.index.unwrap_or(0) == 0) else {
             return;
         };
         self.events.start();
-        if let Some(ChatMessage { content, tool_calls, .. }) = message {
-            match content {
-                Some(Content::Text(text)) => self.events.text(&text),
-                Some(parts) => {
-                    let parts = ChatMessage { content: Some(parts), ..ChatMessage::default() }.into_blocks();
-                    parts.iter().filter_map(ContentBlock::as_text).for_each(|text| self.events.text(&text));
-                }
-                None => {}
+        let stop = choice.stop();
+        if let Some(mut message) = choice.take_message() {
+            if let Some(text) = message.take_reasoning() {
+                self.events.reasoning(&text);
             }
-            tool_calls.into_iter().flatten().for_each(|call| self.call(call));
+            let calls = message.tool_calls.take();
+            self.events.extra.extend(told(std::mem::take(&mut message.extra)));
+            for block in message.into_answer() {
+                match (&block, block.as_text()) {
+                    (ContentBlock::ReasoningContent(ReasoningContentBlock::ReasoningText(block)), _) => {
+                        self.events.reasoning(&block.text);
+                    }
+                    (_, text) => self.events.text(text.as_deref().unwrap_or_default()),
+                }
+            }
+            calls.into_iter().flatten().for_each(|call| self.call(call));
         }
-        if let Some(reason) = stop_reason {
-            self.events.stop(lift_stop(&reason));
+        self.events.extra.extend(choice.into_extra());
+        if let Some(reason) = stop {
+            self.events.stop(reason);
         }
     }
 
@@ -99,6 +104,8 @@ impl Decoder {
 #[derive(Debug, Default)]
 pub(super) struct ChatEncoder {
     call: Option<(String, String, String)>,
+    /// The block of that call; a piece of another one is too late.
+    block: u32,
     stop: Option<StopReason>,
 }
 
@@ -107,6 +114,7 @@ impl StreamEncoder for ChatEncoder {
         match event {
             StreamEvent::ContentBlockStart(event) => match &event.start {
                 ContentBlockStart::ToolUse(start) => {
+                    self.block = event.content_block_index;
                     self.call = Some((start.tool_use_id.clone(), start.name.clone(), String::new()));
                 }
                 ContentBlockStart::Unknown(start) if start.is_empty() => {}
@@ -114,13 +122,23 @@ impl StreamEncoder for ChatEncoder {
             },
             StreamEvent::ContentBlockDelta(event) => match (&event.delta, &mut self.call) {
                 (ContentBlockDelta::Text(text), _) => return Ok(vec![write(answer(text.clone()))?]),
-                (ContentBlockDelta::ToolUse(delta), Some((_, _, input))) => input.push_str(&delta.input),
+                (ContentBlockDelta::ToolUse(delta), Some((_, _, input)))
+                    if event.content_block_index == self.block =>
+                {
+                    input.push_str(&delta.input);
+                }
+                (ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)), _) => {
+                    let mut message = answer(String::new());
+                    message.extra.insert("reasoning_content".to_owned(), text.as_str().into());
+                    return Ok(vec![write(message)?]);
+                }
                 (other, _) => return Err(cannot_answer(FAMILY, other.tag(), "contentBlockDelta.delta")),
             },
             StreamEvent::ContentBlockStop(_) => {
                 if let Some((id, name, input)) = self.call.take() {
                     let input = if input.trim().is_empty() { "{}".to_owned() } else { input };
-                    let function = Function { name: Some(name), arguments: Some(input.into()) };
+                    let function =
+                        Function { name: Some(name), arguments: Some(input.into()), extra: Extra::new() };
                     let call = ToolCall { id: Some(id), function, extra: Extra::new() };
                     return Ok(vec![write(ChatMessage {
                         tool_calls: Some(vec![call]),

@@ -47,14 +47,25 @@ pub(super) struct Tokens {
 
 impl Tokens {
     /// The usage, metrics filling in where the body is silent.
-    pub(super) fn usage(&self, metrics: &InvocationMetrics) -> Usage {
-        let mut usage = Usage {
+    fn usage(&self, metrics: &InvocationMetrics) -> Usage {
+        let mut usage = self.cached();
+        metrics.fill(&mut usage, self.input_tokens, self.output_tokens);
+        usage
+    }
+
+    /// The usage of a stream, where the trailer's counts go first.
+    pub(super) fn streamed(&self, trailer: &InvocationMetrics) -> Usage {
+        let mut usage = self.cached();
+        trailer.overrule(&mut usage, self.input_tokens, self.output_tokens);
+        usage
+    }
+
+    fn cached(&self) -> Usage {
+        Usage {
             cache_read_input_tokens: self.cache_read_input_token_count,
             cache_write_input_tokens: self.cache_write_input_token_count,
             ..Usage::default()
-        };
-        metrics.fill(&mut usage, self.input_tokens, self.output_tokens);
-        usage
+        }
     }
 }
 

@@ -101,7 +101,7 @@ impl Decoder {
         let mut extra = std::mem::take(&mut self.extra);
         extra.extend(metadata.extra);
         Some(StreamEvent::Metadata(Box::new(MetadataEvent {
-            usage: metadata.usage.unwrap_or_default().usage(metrics),
+            usage: metadata.usage.unwrap_or_default().streamed(metrics),
             metrics: times,
             trace: metadata.trace.filter(|trace| *trace != Trace::default()),
             extra,
@@ -143,12 +143,14 @@ mod tests {
         let mut decoder = Decoder::default();
         assert_eq!(decoder.chunk(br#"{"messageStop":{"stopReason":"end_turn"}}"#).unwrap().len(), 2);
         assert_eq!(decoder.chunk(metadata).unwrap(), []);
-        let events =
-            decoder.chunk(br#"{"amazon-bedrock-invocationMetrics":{"invocationLatency":9}}"#).unwrap();
+        let events = decoder
+            .chunk(br#"{"amazon-bedrock-invocationMetrics":{"invocationLatency":9,"inputTokenCount":2}}"#)
+            .unwrap();
         let mut answer = Accumulator::new();
         events.iter().for_each(|event| answer.push(event));
         let response = answer.response();
         assert_eq!((response.usage.output_tokens, response.metrics.latency_ms), (4, 9));
+        assert_eq!((response.usage.input_tokens, response.usage.total_tokens), (2, 6), "the trailer's count");
         assert_eq!(decoder.finish(), []);
 
         let mut decoder = Decoder::default();

@@ -16,7 +16,7 @@ use crate::families::common::refuse_members;
 use crate::json::Lowering;
 
 /// Reads turns into `request`. The first turns of the system become its system prompt.
-pub(super) fn raise(turns: Vec<Turn>, request: &mut ChatRequest) {
+pub(super) fn raise(turns: Vec<Turn>, dialect: Dialect, request: &mut ChatRequest) {
     let mut after_tool = false;
     for turn in turns {
         let role = turn.role.as_deref().unwrap_or("user");
@@ -37,7 +37,7 @@ pub(super) fn raise(turns: Vec<Turn>, request: &mut ChatRequest) {
             }
             _ => {
                 let role = Role::from(if role == "developer" { "system" } else { role });
-                request.messages.push(message(role, turn));
+                request.messages.push(message(role, turn, dialect));
             }
         }
         after_tool = is_tool;
@@ -55,11 +55,18 @@ fn only_text(turn: &Turn) -> Option<&str> {
     }
 }
 
-fn message(role: Role, turn: Turn) -> Message {
+/// A turn in which only that is raised which [`lower`] gives back to this dialect.
+fn message(role: Role, turn: Turn, dialect: Dialect) -> Message {
     let mut content = Vec::new();
-    content.extend(
-        turn.reasoning_content.map(|text| ReasoningContentBlock::from(ReasoningTextBlock::new(text)).into()),
-    );
+    let (reasoning, raw) = match turn.reasoning_content {
+        Some(text) if dialect.has_reasoning() => (Some(text), None),
+        other => (None, other),
+    };
+    content.extend(reasoning.map(|text| ReasoningContentBlock::from(ReasoningTextBlock::new(text)).into()));
+    let part = |raw: Extra| match part(raw.clone()) {
+        ContentBlock::Image(_) if !dialect.has_images() => ContentBlock::Unknown(raw),
+        block => block,
+    };
     match turn.content {
         None => {}
         Some(Content::Text(text)) => content.push(ContentBlock::Text(text)),
@@ -68,10 +75,12 @@ fn message(role: Role, turn: Turn) -> Message {
     content.extend(turn.tool_calls.into_iter().flatten().map(tool_use));
     let mut extra = turn.extra;
     extra.extend(turn.tool_call_id.map(|id| ("tool_call_id".to_owned(), id.into())));
+    extra.extend(raw.map(|text| ("reasoning_content".to_owned(), text.into())));
     Message { role, content, extra }
 }
 
-/// A call as Converse has it. Arguments that are not JSON stay a text.
+/// A call as Converse has it. Arguments that are not JSON stay a text; members of the function that are not known
+/// go to `extra` under `function`.
 pub(super) fn tool_use(call: ToolCall) -> ContentBlock {
     let text = call.function.arguments_text();
     let input = match text.trim() {
@@ -79,6 +88,10 @@ pub(super) fn tool_use(call: ToolCall) -> ContentBlock {
         trimmed => serde_json::from_str(trimmed).unwrap_or_else(|_| Value::String(text)),
     };
     let mut extra = call.extra;
+    extra.extend(call.r#type.filter(|kind| kind != "function").map(|kind| ("type".to_owned(), kind.into())));
+    if !call.function.extra.is_empty() {
+        extra.insert("function".to_owned(), call.function.extra.into());
+    }
     extra.extend(call.index.map(|index| ("index".to_owned(), index.into())));
     ContentBlock::ToolUse(ToolUseBlock {
         tool_use_id: call.id.unwrap_or_default(),
@@ -95,22 +108,38 @@ pub(super) fn tool_call(block: &ToolUseBlock) -> ToolCall {
         Value::String(text) => text.clone(),
         input => input.to_string(),
     };
+    let mut extra = block.extra.clone();
+    let kind = match extra.shift_remove("type") {
+        Some(Value::String(kind)) => kind,
+        _ => "function".to_owned(),
+    };
+    let beside = match extra.shift_remove("function") {
+        Some(Value::Object(beside)) => beside,
+        _ => Extra::new(),
+    };
     ToolCall {
-        index: None,
+        index: extra.shift_remove("index").as_ref().and_then(Value::as_u64),
         id: Some(block.tool_use_id.clone()),
-        r#type: Some("function".to_owned()),
-        function: Function { name: Some(block.name.clone()), arguments: Some(arguments.into()) },
-        extra: block.extra.clone(),
+        r#type: Some(kind),
+        function: Function {
+            name: Some(block.name.clone()),
+            arguments: Some(arguments.into()),
+            extra: beside,
+        },
+        extra,
     }
 }
 
 fn tool_result(turn: Turn) -> ToolResultBlock {
-    let piece = |part: Extra| match self::part(part) {
+    // images have no form that `lower_result` gives back
+    let piece = |raw: Extra| match part(raw.clone()) {
         ContentBlock::Text(text) => ToolResultContentBlock::Text(text),
-        ContentBlock::Image(image) => ToolResultContentBlock::Image(image),
-        ContentBlock::Unknown(raw) => ToolResultContentBlock::Unknown(raw),
-        _ => ToolResultContentBlock::Text(String::new()), // cannot be: parts are nothing else
+        _ => ToolResultContentBlock::Unknown(raw),
     };
+    let mut extra = turn.extra;
+    extra.extend(turn.reasoning_content.map(|text| ("reasoning_content".to_owned(), text.into())));
+    let calls = turn.tool_calls.and_then(|calls| serde_json::to_value(calls).ok());
+    extra.extend(calls.map(|calls| ("tool_calls".to_owned(), calls)));
     ToolResultBlock {
         tool_use_id: turn.tool_call_id.unwrap_or_default(),
         content: match turn.content {
@@ -120,7 +149,7 @@ fn tool_result(turn: Turn) -> ToolResultBlock {
         },
         status: None,
         r#type: None,
-        extra: turn.extra,
+        extra,
     }
 }
 

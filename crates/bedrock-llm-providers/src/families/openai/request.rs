@@ -24,7 +24,7 @@ const MAX_COMPLETION_TOKENS: &str = "max_completion_tokens";
 
 const RULES: Rules = Rules {
     aliases: &[(MAX_TOKENS, MAX_COMPLETION_TOKENS), (MAX_COMPLETION_TOKENS, MAX_TOKENS)],
-    constants: &[],
+    constants: &[("type", "function")],
     same,
 };
 
@@ -32,6 +32,15 @@ fn same(usual: &Value, body: &Value) -> bool {
     match (usual, body) {
         (Value::String(usual), Value::String(body)) => {
             matches!((usual.as_str(), body.as_str()), ("system", "developer") | ("{}", ""))
+        }
+        // texts for those who take one text only
+        (Value::String(usual), Value::Array(parts)) => {
+            let text = |part: &Value| {
+                let is_text = part.as_object()?.len() == 2 && part.get("type")? == "text";
+                part.get("text")?.as_str().filter(|_| is_text).map(str::to_owned)
+            };
+            let texts: Option<Vec<String>> = parts.iter().map(text).collect();
+            texts.is_some_and(|texts| texts.join("\n\n") == *usual)
         }
         // one stop sequence
         (Value::Array(usual), Value::String(_)) => usual.as_slice() == [body.clone()],
@@ -94,7 +103,7 @@ pub(super) fn decode(body: &[u8], dialect: Dialect) -> Result<Decoded, CodecErro
     let mut fields = native.extra;
     match (native.messages, native.prompt) {
         (Some(turns), prompt) => {
-            messages::raise(turns, &mut request);
+            messages::raise(turns, dialect, &mut request);
             fields.extend(prompt.map(|prompt| (PROMPT.to_owned(), prompt.into())));
         }
         (None, Some(prompt)) => {
@@ -194,7 +203,9 @@ fn raise_tool(tool: &Extra) -> Option<ToolSpec> {
         strict,
         extra: function,
     };
-    (lower_tool(&spec) == *tool).then_some(spec)
+    let mut whole = tool.clone();
+    whole.entry("type").or_insert_with(|| "function".into()); // it may be left out
+    (lower_tool(&spec) == whole).then_some(spec)
 }
 
 fn lower_choice(choice: &ToolChoice) -> Option<Value> {

@@ -11,7 +11,7 @@ use super::reasoning::{Piece, Splitter, tagged};
 use super::wire::{Answer, Choice, Content, PromptDetails, Turn, WireUsage};
 use super::{Dialect, messages};
 use crate::families::common::answer::respond;
-use crate::families::common::cannot_answer;
+use crate::families::common::{cannot_answer, told};
 use crate::families::nulls;
 use crate::{CodecError, InvocationMetrics, json};
 
@@ -38,12 +38,6 @@ pub(super) fn decode(
     response.extra.extend(told(choice.extra));
     response.extra.shift_remove("object");
     Ok(response)
-}
-
-/// What says something.
-pub(super) fn told(mut extra: Extra) -> Extra {
-    extra.retain(|_, value| !value.is_null() && !value.as_array().is_some_and(Vec::is_empty));
-    extra
 }
 
 /// The model's turn. What its members have no name for in Converse joins the choice's `extra`.

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::Dialect;
 use super::reasoning::{Piece, Splitter, tagged};
-use super::response::{finish, reasoning, stop_reason, texts, told, wire_usage};
+use super::response::{finish, reasoning, stop_reason, texts, wire_usage};
 use super::wire::{Answer, Content};
 use crate::families::common::answer::with_trailer;
-use crate::families::common::cannot_answer;
 use crate::families::common::events::Events;
+use crate::families::common::{cannot_answer, told};
 use crate::families::nulls;
 use crate::{CodecError, InvocationMetrics, StreamDecoder, StreamEncoder, json};
 
@@ -22,11 +22,42 @@ pub(super) struct Decoder {
     dialect: Dialect,
     events: Events,
     splitter: Splitter,
+    calls: Vec<Call>,
+}
+
+/// A call of the stream; its key is its place among them.
+#[derive(Debug)]
+struct Call {
+    /// The `index` that its pieces have; where they have none, the place in the chunk.
+    slot: u64,
+    id: String,
 }
 
 impl Decoder {
     pub(super) fn new(dialect: Dialect) -> Self {
-        Self { dialect, events: Events::default(), splitter: Splitter::default() }
+        Self { dialect, events: Events::default(), splitter: Splitter::default(), calls: Vec::new() }
+    }
+
+    /// The key of the call that a piece belongs to. Servers are careless with `index`: some leave it out, some
+    /// write 0 in every call. A new id begins a new call, and so does a name where nothing else tells.
+    fn call(&mut self, index: Option<u64>, place: u64, id: &str, name: &str) -> u64 {
+        let slot = index.unwrap_or(place);
+        let by_id = || self.calls.iter().rposition(|call| call.id == id).filter(|_| index.is_none());
+        let by_slot = || {
+            let known = self.calls.iter().rposition(|call| call.slot == slot)?;
+            let goes_on = match (id, self.calls.get(known)?.id.as_str()) {
+                ("", _) => index.is_some() || name.is_empty(),
+                (_, "") => name.is_empty(),
+                (id, known) => id == known,
+            };
+            goes_on.then_some(known)
+        };
+        let known = if id.is_empty() { by_slot() } else { by_id().or_else(by_slot) };
+        let key = known.unwrap_or_else(|| {
+            self.calls.push(Call { slot, id: id.to_owned() });
+            self.calls.len() - 1
+        });
+        key as u64
     }
 
     fn piece(&mut self, piece: Piece) {
@@ -81,12 +112,8 @@ impl StreamDecoder for Decoder {
                     self.held_back();
                     let (id, name) =
                         (call.id.unwrap_or_default(), call.function.name.clone().unwrap_or_default());
-                    self.events.tool(
-                        call.index.unwrap_or(place),
-                        &id,
-                        &name,
-                        &call.function.arguments_text(),
-                    );
+                    let key = self.call(call.index, place, &id, &name);
+                    self.events.tool(key, &id, &name, &call.function.arguments_text());
                 }
                 self.events.extra.extend(told(turn.extra));
             }

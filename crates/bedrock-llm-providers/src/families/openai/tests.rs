@@ -274,3 +274,64 @@ fn a_cut_stream_has_no_end() {
         ["reasoningContent"]
     );
 }
+
+#[test]
+fn calls_of_a_stream_are_told_apart() {
+    let call = |index: Value, id: Value, name: Value, arguments: &str| -> Bytes {
+        let call = json!({"index": index, "id": id, "function": {"name": name, "arguments": arguments}});
+        json!({"choices": [{"delta": {"tool_calls": [call]}}]}).to_string().into()
+    };
+    let none = Value::Null;
+    let sequences = [
+        // no index, each call whole
+        vec![
+            call(none.clone(), json!("a"), json!("f"), "{\"x\":1}"),
+            call(none.clone(), json!("b"), json!("g"), "{}"),
+        ],
+        // neither index nor id
+        vec![
+            call(none.clone(), none.clone(), json!("f"), "{\"x\":"),
+            call(none.clone(), none.clone(), none.clone(), "1}"),
+            call(none.clone(), none.clone(), json!("g"), "{}"),
+        ],
+        // always index 0
+        vec![
+            call(json!(0), json!("a"), json!("f"), "{\"x\":1}"),
+            call(json!(0), json!("b"), json!("g"), "{}"),
+        ],
+        // mixed
+        vec![
+            call(json!(0), json!("a"), json!("f"), "{\"x\":"),
+            call(json!(1), json!("b"), json!("g"), "{"),
+            call(json!(0), json!(""), none.clone(), "1}"),
+            call(json!(1), json!("b"), json!("g"), "}"),
+        ],
+    ];
+    for chunks in sequences {
+        let mut chunks = chunks;
+        chunks.push(r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#.into());
+        let (response, _) = folded(OpenAi::compatible(), &chunks);
+        let calls: Vec<_> =
+            response.message.tool_uses().map(|call| (call.name.as_str(), &call.input)).collect();
+        assert_eq!(calls, [("f", &json!({"x": 1})), ("g", &json!({}))], "{chunks:?}");
+    }
+}
+
+#[test]
+fn gives_back_what_a_dialect_cannot_say_otherwise() {
+    let image = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AQID"}});
+    let body = json!({"messages": [
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        {"role": "user", "content": [{"type": "text", "text": "a"}, image]},
+        {"role": "assistant", "content": "c", "reasoning_content": "Hm.", "tool_calls": [
+            {"id": "c1", "index": 0, "function": {"name": "f", "arguments": "{}", "parsed": 1}},
+            {"id": "c2", "type": "custom", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "x"}, image]},
+    ], "tools": [{"function": {"name": "f", "parameters": {}}}]});
+    for dialect in [Dialect::GptOss, Dialect::Imported, Dialect::Jamba] {
+        let decoded = round_trip(OpenAi(dialect), &body);
+        assert_eq!(decoded.request.messages[0].text(), "ab");
+        assert_eq!(decoded.request.messages[2].tool_uses().count(), 2);
+        assert_eq!(decoded.request.messages[3].tool_results().count(), 1);
+    }
+}

@@ -4,7 +4,7 @@ use bedrock_llm_schema::wire::Extra;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use crate::families::settings::count;
+use crate::json::count;
 
 /// A request: `messages`, or the `prompt` of the older completions.
 #[serde_with::skip_serializing_none]
@@ -71,6 +71,8 @@ pub(super) struct Function {
     pub(super) name: Option<String>,
     /// JSON text; some imported models write the JSON itself.
     pub(super) arguments: Option<Value>,
+    #[serde(flatten)]
+    pub(super) extra: Extra,
 }
 
 /// An answer or a chunk of one, of either API.
