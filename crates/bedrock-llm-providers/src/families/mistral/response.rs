@@ -119,6 +119,7 @@ pub(super) fn lift_stop(reason: &str) -> StopReason {
         "length" => StopReason::MaxTokens,
         "model_length" => StopReason::ModelContextWindowExceeded,
         "tool_calls" => StopReason::ToolUse,
+        "content_filter" => StopReason::ContentFiltered,
         other => StopReason::Unknown(other.to_owned()),
     }
 }
@@ -129,6 +130,7 @@ pub(super) fn lower_stop(reason: &StopReason) -> String {
         StopReason::MaxTokens => "length",
         StopReason::ModelContextWindowExceeded => "model_length",
         StopReason::ToolUse => "tool_calls",
+        StopReason::ContentFiltered => "content_filter",
         other => other.as_str(),
     };
     text.to_owned()

@@ -81,20 +81,22 @@ impl Decoder {
     fn call(&mut self, call: ToolCall) {
         let index = call.extra.get("index").and_then(Value::as_u64);
         let id = call.id.filter(|id| !id.is_empty() && id != "null");
-        let goes_on = |last: &(Option<u64>, Option<String>)| {
-            (index.is_some() && index == last.0 && (id.is_none() || id == last.1))
-                || (id.is_none() && call.function.name.is_none())
-        };
-        if !self.calls.last().is_some_and(goes_on) {
-            self.calls.push((index, id.clone()));
-        }
-        let key = self.calls.len() as u64;
+        let known = self.calls.iter().rposition(|(known, known_id)| {
+            index.is_some() && index == *known && (id.is_none() || id == *known_id)
+        });
+        let continues = id.is_none() && call.function.name.is_none();
+        let place =
+            known.or_else(|| self.calls.len().checked_sub(1).filter(|_| continues)).unwrap_or_else(|| {
+                self.calls.push((index, id.clone()));
+                self.calls.len() - 1
+            });
+        let key = place as u64;
         let arguments = match call.function.arguments {
             Some(Value::String(text)) => text,
             Some(value) if !value.is_null() => value.to_string(),
             _ => String::new(),
         };
-        let id = id.unwrap_or_else(|| format!("call_{}", key - 1));
+        let id = id.unwrap_or_else(|| format!("call_{key}"));
         self.events.tool(key, &id, &call.function.name.unwrap_or_default(), &arguments);
     }
 }
