@@ -12,7 +12,7 @@ use crate::{shell, workspace};
 /// Run every recorded exchange through types, client, wire and local endpoint.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Folder of recordings [default: $`BEDROCK_LLM_RECORDINGS`, else ../shared/recordings]
+    /// Folder of recordings [default: that of `BEDROCK_LLM_RECORDINGS`, else ../shared/recordings]
     #[arg(long)]
     recordings: Option<PathBuf>,
     /// Only files whose path contains this.

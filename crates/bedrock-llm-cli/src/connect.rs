@@ -1,5 +1,6 @@
 //! Where the command's calls go: to AWS, or to the embedded local endpoint.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -74,7 +75,7 @@ impl Connection {
         if let Some(url) = &self.endpoint_url {
             builder = builder.endpoint_url(url);
         }
-        let told = self.profile.is_some() || builder.has_credentials().await;
+        let told = self.profile.is_some() || environment_names_a_place() || builder.has_credentials().await;
         match &self.endpoint_url {
             _ if told => {}
             // `bedrock-llm local` and its like on this machine want no secrets
@@ -116,7 +117,39 @@ async fn open_local(builder: ClientBuilder, why: &str) -> anyhow::Result<Connect
     Ok(Connected { client, local: Some(local) })
 }
 
+/// Whether the environment says whose account or which endpoint to use. If that then fails, the failure is the
+/// answer, and not somebody else's words.
+fn environment_names_a_place() -> bool {
+    ["AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
+        .iter()
+        .any(|name| std::env::var(name).is_ok_and(|value| !value.trim().is_empty()))
+}
+
 fn is_on_this_machine(url: &str) -> bool {
-    let host = url.split("://").nth(1).unwrap_or_default();
-    ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
+    let rest = url.split("://").nth(1).unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_on_this_machine;
+
+    #[test]
+    fn only_this_machine_is_this_machine() {
+        for url in ["http://127.0.0.1:8080", "http://localhost", "http://LOCALHOST:1/x", "http://[::1]:8080/"]
+        {
+            assert!(is_on_this_machine(url), "{url}");
+        }
+        for url in
+            ["http://localhost.example.com", "http://127.example.com:80", "https://10.0.0.1", "nonsense"]
+        {
+            assert!(!is_on_this_machine(url), "{url}");
+        }
+    }
 }

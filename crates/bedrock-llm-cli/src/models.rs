@@ -1,7 +1,7 @@
 //! `bedrock-llm models`: what the catalog knows.
 
 use bedrock_llm_schema::Catalog;
-use bedrock_llm_schema::model::{ModelProfile, Price};
+use bedrock_llm_schema::model::{Mode, ModelProfile, Price};
 
 use crate::print;
 
@@ -15,9 +15,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let wanted = |model: &&ModelProfile| {
-        args.filter.as_ref().is_none_or(|part| model.id.as_str().contains(part.as_str()))
-    };
+    let part = args.filter.as_deref().unwrap_or_default().to_lowercase();
+    let wanted = |model: &&ModelProfile| model.id.as_str().to_lowercase().contains(&part);
     let models: Vec<&ModelProfile> = Catalog::builtin().iter().filter(wanted).collect();
     anyhow::ensure!(
         !models.is_empty(),
@@ -42,13 +41,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             mode(model),
             number(model.max_input_tokens),
             number(model.max_output_tokens),
-            per_million(model.prices.input),
-            per_million(model.prices.output),
+            per_million(model, model.prices.input),
+            per_million(model, model.prices.output),
             features(model).join(" "),
         ))?;
     }
     eprintln!(
-        "Limits in tokens; prices on demand, in US dollars per million tokens, as of {}. - is unknown.",
+        "Limits in tokens; prices on demand, in US dollars per million tokens, as of {}. - is unknown, or paid otherwise.",
         Catalog::builtin().taken()
     );
     Ok(())
@@ -58,8 +57,10 @@ fn number(value: Option<u64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn per_million(price: Option<Price>) -> String {
-    // a display of a price, not a sum: three significant digits are enough
+/// Dollars per million tokens; nothing where a model is paid for otherwise, as rerankers are by the query.
+fn per_million(model: &ModelProfile, price: Option<Price>) -> String {
+    let price = price.filter(|_| model.prices.query.is_none() && model.mode != Some(Mode::Rerank));
+    // a display of a price, not a sum: three digits are enough
     let dollars = price.and_then(|price| price.to_string().parse::<f64>().ok()).map(|dollars| dollars * 1e6);
     dollars.map_or_else(|| "-".to_owned(), |dollars| format!("{dollars:.3}"))
 }

@@ -51,7 +51,9 @@ fn in_our_words(error: &Error) -> String {
             "log in (`aws configure sso`), set AWS_BEARER_TOKEN_BEDROCK, or try --local"
         }
         ErrorKind::Unsupported if error.status().is_none() => "leave it out, or try --api converse",
-        ErrorKind::InvalidRequest if error.message().contains("max_tokens") => "give --max-tokens",
+        ErrorKind::InvalidRequest if error.message().contains("inferenceConfig.maxTokens)") => {
+            "give --max-tokens"
+        }
         _ => return error.to_string(),
     };
     let message = error.message().split("; ").next().unwrap_or_default();

@@ -33,6 +33,16 @@ fn without_credentials_the_local_endpoint_is_chosen() {
 }
 
 #[test]
+fn a_profile_that_is_named_is_never_replaced_by_made_up_answers() {
+    bedrock_llm(&["chat", "Hi"]).env("AWS_PROFILE", "nosuch").assert().failure().stdout("");
+    bedrock_llm(&["chat", "--profile", "nosuch", "Hi"])
+        .assert()
+        .failure()
+        .stderr(contains("nosuch"))
+        .stdout("");
+}
+
+#[test]
 fn a_tool_is_called_and_its_result_told() {
     for api in ["converse", "invoke"] {
         bedrock_llm(&["chat", "--local", "--api", api, "--tool", "weather", "What is the weather in Paris?"])
@@ -89,6 +99,10 @@ fn errors_say_what_is_wrong() {
         .assert()
         .failure()
         .stderr(contains("temperature").and(contains("0")));
+    bedrock_llm(&["chat", "--local", "--api", "invoke", "--model", "anthropic.claude-v2", "Hi"])
+        .assert()
+        .failure()
+        .stderr(contains("--max-tokens"));
     bedrock_llm(&["chat", "--local", "--model", "local.error.ThrottlingException", "Hi"])
         .assert()
         .failure()
@@ -151,7 +165,7 @@ fn options_that_contradict_each_other_are_refused() {
 
 #[test]
 fn models_are_listed() {
-    bedrock_llm(&["models", "nova-lite"]).assert().success().stdout(contains("us.amazon.nova-lite-v1:0"));
+    bedrock_llm(&["models", "NOVA-lite"]).assert().success().stdout(contains("us.amazon.nova-lite-v1:0"));
     bedrock_llm(&["models", "no-such-model"]).assert().failure();
     let output =
         bedrock_llm(&["models", "--json", "nova-lite"]).assert().success().get_output().stdout.clone();

@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Randomness, 0 to 1.
     #[arg(long)]
     temperature: Option<f64>,
-    /// TOML or JSON file with model and parameters; `BEDROCK_LLM`_* variables and flags override it.
+    /// TOML or JSON file with model and parameters; `BEDROCK_LLM_*` variables and flags override it.
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print each answer as Converse JSON on one line instead of its text.

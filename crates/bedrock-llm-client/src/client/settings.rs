@@ -63,6 +63,14 @@ impl Settings {
             ("profile", self.profile.as_deref()),
             ("api_key", self.api_key.as_deref()),
             ("assume_role", self.assume_role.as_ref().map(|role| role.arn.as_str())),
+            (
+                "assume_role session name",
+                self.assume_role.as_ref().and_then(|role| role.session_name.as_deref()),
+            ),
+            (
+                "assume_role external id",
+                self.assume_role.as_ref().and_then(|role| role.external_id.as_deref()),
+            ),
             ("credentials", self.keys.as_ref().map(|keys| keys.access_key_id.as_str())),
             ("credentials", self.keys.as_ref().map(|keys| keys.secret_access_key.as_str())),
         ];

@@ -218,17 +218,22 @@ mod tests {
     use super::*;
     use crate::StopReason;
 
-    /// Everything a stream over these items gives; nothing here ever waits.
-    fn run(items: Vec<Result<StreamEvent, Error>>) -> (ChatStream, Option<Error>) {
-        struct Items(std::vec::IntoIter<Result<StreamEvent, Error>>);
-        impl Stream for Items {
-            type Item = Result<StreamEvent, Error>;
+    struct Items(std::vec::IntoIter<Result<StreamEvent, Error>>);
 
-            fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-                Poll::Ready(self.0.next())
-            }
+    impl Stream for Items {
+        type Item = Result<StreamEvent, Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Ready(self.0.next())
         }
-        let mut stream = ChatStream::new(Items(items.into_iter()), Some("r-1".to_owned()));
+    }
+
+    fn run(items: Vec<Result<StreamEvent, Error>>) -> (ChatStream, Option<Error>) {
+        drain(ChatStream::new(Items(items.into_iter()), Some("r-1".to_owned())))
+    }
+
+    /// Everything a stream gives; nothing here ever waits.
+    fn drain(mut stream: ChatStream) -> (ChatStream, Option<Error>) {
         let mut error = None;
         while let Poll::Ready(Some(item)) =
             Pin::new(&mut stream).poll_next(&mut Context::from_waker(Waker::noop()))
@@ -244,6 +249,28 @@ mod tests {
         let error = error.unwrap();
         assert_eq!((error.kind(), error.request_id()), (&ErrorKind::StreamTruncated, Some("r-1")));
         assert_eq!(error.partial().unwrap().text(), "Hel");
+    }
+
+    #[test]
+    fn a_layer_may_wrap_the_events_and_take_the_partial_answer() {
+        struct Cut(Events, u32);
+        impl Stream for Cut {
+            type Item = Result<StreamEvent, Error>;
+
+            fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+                self.1 += 1;
+                if self.1 == 2 {
+                    return Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, "enough").with_attempts(3))));
+                }
+                self.0.as_mut().poll_next(cx)
+            }
+        }
+        let events = [Ok(StreamEvent::text(0, "a")), Ok(StreamEvent::text(0, "b"))];
+        let stream =
+            ChatStream::new(Items(Vec::from(events).into_iter()), None).map_events(|events| Cut(events, 0));
+        let mut error = drain(stream).1.unwrap();
+        assert_eq!((error.attempts(), error.take_partial().unwrap().text().as_str()), (3, "a"));
+        assert!(error.partial().is_none());
     }
 
     #[test]
