@@ -28,7 +28,7 @@ impl Args {
         ensure!(count > 0, "no recorded bodies found");
         println!("{count} seeds in {}", corpus.display());
         println!(
-            "cargo +nightly fuzz run decoders    # or, on stable: RUSTC_BOOTSTRAP=1 cargo fuzz run decoders"
+            "cargo +nightly fuzz run decoders    # or, on stable: RUSTC_BOOTSTRAP=1 cargo fuzz run -s none decoders"
         );
         Ok(())
     }
