@@ -155,15 +155,7 @@ impl Iterator for BlockingChatStream {
     type Item = Result<StreamEvent, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let item = match self.engine.enter() {
-            Ok(runtime) => runtime.block_on(self.stream.next()),
-            Err(error) => Some(Err(error)),
-        };
-        self.done = !matches!(item, Some(Ok(_)));
-        item
+        self.engine.next_item(&mut self.done, self.stream.next())
     }
 }
 
@@ -210,15 +202,7 @@ impl Iterator for BlockingInvokeStream {
     type Item = Result<Bytes, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let item = match self.engine.enter() {
-            Ok(runtime) => runtime.block_on(self.stream.next()),
-            Err(error) => Some(Err(error)),
-        };
-        self.done = !matches!(item, Some(Ok(_)));
-        item
+        self.engine.next_item(&mut self.done, self.stream.next())
     }
 }
 
@@ -258,6 +242,23 @@ impl Engine {
 
     fn run<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.enter()?.block_on(future)
+    }
+
+    /// The next item of a stream that ends after its first error.
+    fn next_item<T>(
+        &self,
+        done: &mut bool,
+        next: impl Future<Output = Option<Result<T, Error>>>,
+    ) -> Option<Result<T, Error>> {
+        if *done {
+            return None;
+        }
+        let item = match self.enter() {
+            Ok(runtime) => runtime.block_on(next),
+            Err(error) => Some(Err(error)),
+        };
+        *done = !matches!(item, Some(Ok(_)));
+        item
     }
 }
 
