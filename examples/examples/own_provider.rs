@@ -4,10 +4,10 @@
 use bedrock_llm::client::ApiMode;
 use bedrock_llm::local::LocalBedrock;
 use bedrock_llm::providers::{
-    CodecError, Decoded, EncodeOptions, Encoded, InvocationMetrics, OnUnsupported, Provider, Registry,
-    Spelling, StreamDecoder, StreamEncoder,
+    CodecError, Decoded, EncodeOptions, Encoded, InvocationMetrics, Provider, Registry, Spelling,
+    StreamDecoder, StreamEncoder,
 };
-use bedrock_llm::schema::{StopReason, Usage};
+use bedrock_llm::schema::{OnUnsupported, StopReason, Usage};
 use bedrock_llm::{ChatRequest, ChatResponse, Client, Message, StreamEvent};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ impl Provider for Acme {
         let mut dropped = Vec::new();
         if request.tool_config.is_some() {
             match options.on_unsupported {
-                OnUnsupported::Drop => dropped.push("toolConfig".to_owned()),
+                OnUnsupported::Degrade | OnUnsupported::Warn => dropped.push("toolConfig".to_owned()),
                 _ => {
                     let (what, path) = ("tools".to_owned(), "toolConfig".to_owned());
                     return Err(CodecError::Unsupported { family: NAME, what, path });

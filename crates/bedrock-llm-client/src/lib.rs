@@ -9,5 +9,7 @@ pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
 pub use blocking::{BlockingChatStream, BlockingClient, BlockingInvokeStream, BlockingTextStream};
 pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest};
 
-/// The codecs of native forms, for [`ClientBuilder::registry`] and [`ClientBuilder::on_unsupported`].
-pub use bedrock_llm_providers::{OnUnsupported, Registry};
+/// The codecs of native forms, for [`ClientBuilder::registry`].
+pub use bedrock_llm_providers::Registry;
+/// What to do about what a model cannot do, for [`ClientBuilder::on_unsupported`].
+pub use bedrock_llm_schema::OnUnsupported;

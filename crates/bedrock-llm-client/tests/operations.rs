@@ -351,7 +351,7 @@ async fn what_a_family_lacks_is_refused_or_dropped() {
     assert!(local.received().is_empty());
     let lax = builder(&local.endpoint())
         .api_mode(ApiMode::Invoke)
-        .on_unsupported(OnUnsupported::Drop)
+        .on_unsupported(OnUnsupported::Degrade)
         .build()
         .await
         .unwrap();

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{CodecError, EncodeOptions, Encoded, OnUnsupported};
+use crate::{CodecError, EncodeOptions, Encoded};
+use bedrock_llm_schema::OnUnsupported;
 
 /// Reads a body (`what` is `request`, `response` or `chunk`); an error names the place.
 pub(crate) fn read<T: DeserializeOwned>(
@@ -62,13 +63,11 @@ impl Lowering {
     ) -> Result<(), CodecError> {
         let path = path.into();
         match self.on_unsupported {
-            OnUnsupported::Error => {
-                Err(CodecError::Unsupported { family: self.family, what: what.into(), path })
-            }
-            OnUnsupported::Drop => {
+            OnUnsupported::Degrade | OnUnsupported::Warn => {
                 self.dropped.push(path);
                 Ok(())
             }
+            _ => Err(CodecError::Unsupported { family: self.family, what: what.into(), path }),
         }
     }
 

@@ -9,7 +9,5 @@ mod registry;
 
 pub use error::CodecError;
 pub use metrics::InvocationMetrics;
-pub use provider::{
-    Decoded, EncodeOptions, Encoded, OnUnsupported, Provider, Spelling, StreamDecoder, StreamEncoder,
-};
+pub use provider::{Decoded, EncodeOptions, Encoded, Provider, Spelling, StreamDecoder, StreamEncoder};
 pub use registry::Registry;

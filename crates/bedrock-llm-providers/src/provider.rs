@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bedrock_llm_schema::{ChatRequest, ChatResponse, StreamEvent};
+use bedrock_llm_schema::{ChatRequest, ChatResponse, OnUnsupported, StreamEvent};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
@@ -91,17 +91,6 @@ pub struct EncodeOptions {
     pub on_unsupported: OnUnsupported,
     /// How to spell what can be spelt in more than one way; the family's usual way where nothing is said.
     pub spelling: Option<Spelling>,
-}
-
-/// What to do about a parameter or content that a family does not have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnUnsupported {
-    /// Refuse the request, naming it.
-    #[default]
-    Error,
-    /// Leave it out and say so in [`Encoded::dropped`].
-    Drop,
 }
 
 /// A native body.

@@ -5,6 +5,7 @@ pub mod content;
 pub mod error;
 pub mod guardrail;
 pub mod model;
+pub mod normalize;
 pub mod request;
 pub mod response;
 pub mod rules;
@@ -24,6 +25,7 @@ pub use content::{CachePointBlock, CacheTtl, ContentBlock, Message, Role, System
 pub use error::{BoxError, Error, ErrorKind, Retry, ServiceError, ThrottleScope};
 pub use guardrail::{ApplyGuardrailRequest, ApplyGuardrailResponse, GuardrailConfig};
 pub use model::{Catalog, Family, ModelConfig, ModelId};
+pub use normalize::{Change, ChangeKind, Normalized, Normalizer, OnUnsupported};
 pub use request::{
     ChatRequest, ChatStreamRequest, CountTokensRequest, CountTokensResponse, InferenceConfig, InvokeRequest,
     InvokeResponse, InvokeStreamRequest, Operation, Request,

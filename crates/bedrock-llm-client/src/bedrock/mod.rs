@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use bedrock_llm_providers::{OnUnsupported, Registry};
+use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
     CountTokensRequest, CountTokensResponse, Error, ErrorKind, InvokeRequest, InvokeResponse, InvokeStream,
-    InvokeStreamRequest, ModelId, Operation, Request, Violations,
+    InvokeStreamRequest, ModelId, OnUnsupported, Operation, Request, Violations,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt as _;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use bedrock_llm_providers::{OnUnsupported, Registry};
-use bedrock_llm_schema::{Error, ModelId};
+use bedrock_llm_providers::Registry;
+use bedrock_llm_schema::{Error, ModelId, OnUnsupported};
 use tower::layer::util::{Identity, Stack};
 
 use super::Client;

@@ -83,7 +83,8 @@ fn whole(number: &Number) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EncodeOptions, OnUnsupported};
+    use crate::EncodeOptions;
+    use bedrock_llm_schema::OnUnsupported;
     use serde_json::{Value, json};
 
     #[test]
@@ -111,7 +112,7 @@ mod tests {
             ChatRequest::new("m").prompt_variable("a", "b").response_field_path("/x").temperature(f64::NAN);
         request.extra.insert("hologram".into(), json!(1));
         let mut lowering =
-            Lowering::new("test", &EncodeOptions::new(false).on_unsupported(OnUnsupported::Drop));
+            Lowering::new("test", &EncodeOptions::new(false).on_unsupported(OnUnsupported::Degrade));
         Settings::lower(&request, &mut lowering).unwrap();
         let dropped = [
             "promptVariables",

@@ -1,12 +1,14 @@
 //! What a message is made of.
 
 pub mod citation;
+mod kind;
 pub mod media;
 mod message;
 pub mod reasoning;
 pub mod tool;
 
 use citation::CitationsContentBlock;
+pub use kind::ContentKind;
 use media::{AudioBlock, DocumentBlock, ImageBlock, SearchResultBlock, VideoBlock};
 pub use message::{Message, Role};
 use reasoning::{ReasoningContentBlock, ReasoningTextBlock};

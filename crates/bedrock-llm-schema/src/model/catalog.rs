@@ -1,11 +1,17 @@
 //! [`Catalog`]: facts on models, by id.
 
+mod family_facts;
+mod sources;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{ConfigError, Geography, ModelId, ModelProfile};
+use family_facts::FamilyFacts;
+pub use sources::KnownFact;
 
 /// What is known of models, by id: built in, and yours to correct or extend.
 ///
@@ -31,12 +37,22 @@ use super::{ConfigError, Geography, ModelId, ModelProfile};
 /// assert_eq!(mine.prices.input.unwrap().to_string(), "0.00000005");
 /// # Ok::<(), bedrock_llm_schema::model::ConfigError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
-    #[serde(skip_serializing_if = "String::is_empty")]
+    taken: String,
+    /// What is known of each id, with all [`Self::facts`] that hold for it worked in.
+    models: BTreeMap<ModelId, ModelProfile>,
+    /// What holds for whole families, for ids that are not listed.
+    facts: Vec<FamilyFacts>,
+}
+
+/// A catalog as it is written in a file.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Written {
     taken: String,
     models: BTreeMap<ModelId, ModelProfile>,
+    facts: Vec<FamilyFacts>,
 }
 
 impl Catalog {
@@ -44,12 +60,16 @@ impl Catalog {
     #[must_use]
     pub fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
-            #[expect(clippy::expect_used, reason = "a constant text, which this module's tests parse too")]
-            let mut catalog: Catalog = serde_json::from_str(include_str!("../../data/catalog.json"))
-                .expect("the built-in catalog is well-formed");
+            #[expect(clippy::expect_used, reason = "constant texts, which this module's tests parse too")]
+            let (models, families): (Written, Written) = (
+                serde_json::from_str(include_str!("../../data/catalog.json")).expect("well-formed"),
+                toml::from_str(include_str!("../../data/families.toml")).expect("well-formed"),
+            );
+            let mut catalog = Catalog { taken: models.taken, models: models.models, facts: Vec::new() };
             for (id, profile) in &mut catalog.models {
                 profile.id = id.clone();
             }
+            families.facts.into_iter().for_each(|facts| catalog.add(facts));
             catalog
         });
         &BUILTIN
@@ -72,6 +92,48 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, id: &ModelId) -> Option<&ModelProfile> {
         id.lookup_keys().find_map(|key| self.models.get(key))
+    }
+
+    /// What is known of a model: what [`get`](Self::get) finds, else what holds for its family, else nothing.
+    ///
+    /// An id that does not tell its model, such as an application inference profile's ARN, has no facts until
+    /// [`insert`](Self::insert) gives its `base_model`: features are not guessed.
+    ///
+    /// ```
+    /// use bedrock_llm_schema::model::{Catalog, ModelId, ModelProfile};
+    ///
+    /// let mut catalog = Catalog::builtin().clone();
+    /// let id = ModelId::from("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/1arbu5hu2sjr");
+    /// assert_eq!(*catalog.profile(&id), ModelProfile::new(id.clone()));
+    /// catalog.set_base_model(id.clone(), "us.amazon.nova-lite-v1:0");
+    /// assert_eq!(catalog.profile(&id).max_input_tokens, Some(300_000));
+    /// ```
+    #[must_use]
+    pub fn profile(&self, id: &ModelId) -> Cow<'_, ModelProfile> {
+        if let Some(known) = self.get(id) {
+            return Cow::Borrowed(known);
+        }
+        let mut profile = ModelProfile::new(id.clone());
+        for facts in self.facts.iter().filter(|facts| facts.hold_for(id)) {
+            profile.overlay(&facts.profile);
+        }
+        Cow::Owned(profile)
+    }
+
+    /// Says which model is behind an id that does not tell: the short form of [`insert`](Self::insert).
+    pub fn set_base_model(&mut self, id: impl Into<ModelId>, base: impl Into<ModelId>) {
+        let mut profile = ModelProfile::new(id);
+        profile.base_model = Some(base.into());
+        self.insert(profile);
+    }
+
+    /// Every fact of a model's [`profile`](Self::profile), with its source.
+    #[must_use]
+    pub fn sources(&self, id: &ModelId) -> Vec<KnownFact> {
+        let profile = self.profile(id);
+        let about = profile.base_model.as_ref().unwrap_or(id);
+        let held: Vec<_> = self.facts.iter().filter(|facts| facts.hold_for(about)).collect();
+        sources::of(&profile, &held)
     }
 
     /// Every profile, by ascending id.
@@ -102,21 +164,38 @@ impl Catalog {
             .get(&profile.id)
             .or_else(|| profile.base_model.as_ref().and_then(|base| self.get(base)))
             .or_else(|| self.get(&profile.id));
-        let mut merged = known.cloned().unwrap_or_default();
+        let known = known.cloned();
+        let about = profile.base_model.as_ref().unwrap_or(&profile.id);
+        let mut merged = known.unwrap_or_else(|| self.profile(about).into_owned());
         merged.id = profile.id.clone();
-        merged.overlay(profile);
+        merged.overlay(&profile);
         self.models.insert(merged.id.clone(), merged);
     }
 
-    /// [`insert`](Self::insert)s every entry of a TOML text; each is a table `[models."the.id"]` with the members of
-    /// a [`ModelProfile`].
+    /// Adds what holds for whole families, over all that was known.
+    fn add(&mut self, facts: FamilyFacts) {
+        for (id, profile) in &mut self.models {
+            let about = profile.base_model.clone();
+            if facts.hold_for(about.as_ref().unwrap_or(id)) {
+                profile.overlay(&facts.profile);
+            }
+        }
+        self.facts.push(facts);
+    }
+
+    /// Adds the entries of a TOML text. A table `[models."the.id"]` has the members of a [`ModelProfile`] and is
+    /// [`insert`](Self::insert)ed. A table `[[facts]]` is for whole families: `models` (base ids, or beginnings of
+    /// them followed by `*`), `source`, `date`, and `profile` with the members of a [`ModelProfile`]; it comes before
+    /// the entries of single models, and wins over all that was known.
     ///
     /// # Errors
     ///
     /// When the text is not TOML, or a key is unknown or of the wrong type; nothing has been inserted then.
     pub fn extend_toml(&mut self, text: &str) -> Result<(), ConfigError> {
         let toml = toml::Deserializer::parse(text).map_err(ConfigError::syntax)?;
-        let extension: Self = serde_path_to_error::deserialize(toml).map_err(|e| ConfigError::invalid(&e))?;
+        let extension: Written =
+            serde_path_to_error::deserialize(toml).map_err(|e| ConfigError::invalid(&e))?;
+        extension.facts.into_iter().for_each(|facts| self.add(facts));
         // Base models first, so that an entry may build on another of the same text.
         let (derived, base): (Vec<_>, Vec<_>) =
             extension.models.into_iter().partition(|(_, profile)| profile.base_model.is_some());

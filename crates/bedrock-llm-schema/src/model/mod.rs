@@ -2,24 +2,26 @@
 //!
 //! - [`ModelId`] keeps the text Bedrock is called with and answers what can be read from it.
 //! - [`Family`] is the line of models an id belongs to, [`Geography`] where a profile may route to.
-//! - [`Catalog`] holds limits, features and prices by model id.
+//! - [`Catalog`] holds limits, features, quirks and prices by model id, and where each was learned ([`facts`]).
 //! - [`ModelConfig`] is a model id with its parameters, loaded from TOML, JSON or the environment.
 
 mod arn;
 mod catalog;
 mod config;
 mod error;
+pub mod facts;
 mod family;
 mod geography;
 mod id;
 mod price;
 mod profile;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, KnownFact};
 pub use config::ModelConfig;
 pub use error::ConfigError;
+pub use facts::{Alphabet, Features};
 pub use family::Family;
 pub use geography::Geography;
 pub use id::{ModelId, ModelIdError, ModelIdKind};
 pub use price::{LongContextPrice, Price, PriceError, Prices, TokenPrice};
-pub use profile::{Features, Mode, ModelProfile};
+pub use profile::{Mode, ModelProfile};

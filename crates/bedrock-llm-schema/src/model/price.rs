@@ -199,6 +199,10 @@ pub struct LongContextPrice {
 }
 
 impl Prices {
+    pub(super) fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn overlay(&mut self, over: Self) {
         super::profile::overlay_set!(self, over: input, output, cache_read, cache_write, cache_write_1h,
             input_image, output_image, input_audio, output_audio, query);

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::{
+    AccessFacts, CacheFacts, DocumentFacts, Features, ImageFacts, ReasoningFacts, SamplingFacts, ToolFacts,
+    TurnFacts, VideoFacts,
+};
 use super::{ModelId, Prices};
 
 /// Takes each named member from `over` where it is set there.
@@ -13,6 +17,7 @@ macro_rules! overlay_set {
 pub(super) use overlay_set;
 
 /// What is known of a model or inference profile. `None` is unknown, not "no" and not zero.
+#[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -23,29 +28,49 @@ pub struct ModelProfile {
     /// The model behind an id that does not tell, such as an application inference profile's ARN.
     ///
     /// Facts not given for the id itself are then taken from this model.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub base_model: Option<ModelId>,
     /// What the model is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// The most input tokens in one request.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_input_tokens: Option<u64>,
     /// The most tokens the model will produce in one response.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u64>,
     /// The length of the vectors an embedding model returns by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_vector_size: Option<u32>,
-    /// The fewest tokens before a cache point for it to take effect.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_cache_min_tokens: Option<u64>,
     /// The day, `YYYY-MM-DD`, from which the model may be withdrawn.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deprecation_date: Option<String>,
     /// What the model can do.
+    #[serde(skip_serializing_if = "Features::is_unknown")]
     pub features: Features,
+    /// How the model is called.
+    #[serde(skip_serializing_if = "AccessFacts::is_unknown")]
+    pub access: AccessFacts,
+    /// The order of turns.
+    #[serde(skip_serializing_if = "TurnFacts::is_unknown")]
+    pub turns: TurnFacts,
+    /// Sampling and extra fields.
+    #[serde(skip_serializing_if = "SamplingFacts::is_unknown")]
+    pub sampling: SamplingFacts,
+    /// Tools.
+    #[serde(skip_serializing_if = "ToolFacts::is_unknown")]
+    pub tools: ToolFacts,
+    /// Images.
+    #[serde(skip_serializing_if = "ImageFacts::is_unknown")]
+    pub images: ImageFacts,
+    /// Documents.
+    #[serde(skip_serializing_if = "DocumentFacts::is_unknown")]
+    pub documents: DocumentFacts,
+    /// Videos.
+    #[serde(skip_serializing_if = "VideoFacts::is_unknown")]
+    pub videos: VideoFacts,
+    /// Prompt caching.
+    #[serde(skip_serializing_if = "CacheFacts::is_unknown")]
+    pub cache: CacheFacts,
+    /// Reasoning.
+    #[serde(skip_serializing_if = "ReasoningFacts::is_unknown")]
+    pub reasoning: ReasoningFacts,
     /// What the model costs.
+    #[serde(skip_serializing_if = "Prices::is_unknown")]
     pub prices: Prices,
 }
 
@@ -68,61 +93,6 @@ pub enum Mode {
     Realtime,
 }
 
-/// What a model can do: `Some(true)` it can, `Some(false)` it cannot, `None` unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Features {
-    /// Reasoning whose depth the model chooses itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub adaptive_thinking: Option<bool>,
-    /// Continuing a last message of the assistant's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assistant_prefill: Option<bool>,
-    /// Audio in the input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audio_input: Option<bool>,
-    /// Embedding of images.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub embedding_image_input: Option<bool>,
-    /// System messages in the middle of a conversation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mid_conversation_system: Option<bool>,
-    /// A switch for calling several tools in one turn.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parallel_tool_use_config: Option<bool>,
-    /// PDF documents in the input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pdf_input: Option<bool>,
-    /// Cache points.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_caching: Option<bool>,
-    /// Reasoning before the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning: Option<bool>,
-    /// Answers that follow a JSON schema, be it natively or by way of a tool.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub response_schema: Option<bool>,
-    /// Answers held to a JSON schema by the service itself (`outputConfig`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub structured_output: Option<bool>,
-    /// System prompts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub system_messages: Option<bool>,
-    /// Being told which tool to use (`toolChoice`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool_choice: Option<bool>,
-    /// Tools.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool_use: Option<bool>,
-    /// Video in the input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub video_input: Option<bool>,
-    /// Images in the input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub vision: Option<bool>,
-}
-
 impl ModelProfile {
     /// A profile of which nothing is known but the id.
     #[must_use]
@@ -131,18 +101,23 @@ impl ModelProfile {
     }
 
     /// Lets every member that is set in `over` win; the id stays.
-    pub(super) fn overlay(&mut self, over: Self) {
-        overlay_set!(self, over: base_model, mode, max_input_tokens, max_output_tokens, output_vector_size,
-            prompt_cache_min_tokens, deprecation_date);
-        self.features.overlay(over.features);
-        self.prices.overlay(over.prices);
-    }
-}
-
-impl Features {
-    fn overlay(&mut self, over: Self) {
-        overlay_set!(self, over: adaptive_thinking, assistant_prefill, audio_input, embedding_image_input,
-            mid_conversation_system, parallel_tool_use_config, pdf_input, prompt_caching, reasoning, response_schema,
-            structured_output, system_messages, tool_choice, tool_use, video_input, vision);
+    pub(super) fn overlay(&mut self, over: &Self) {
+        macro_rules! take {
+            ($($field:ident),+) => {
+                $( if over.$field.is_some() { self.$field.clone_from(&over.$field); } )+
+            };
+        }
+        take!(base_model, mode, max_input_tokens, max_output_tokens, output_vector_size, deprecation_date);
+        self.features.overlay(&over.features);
+        self.access.overlay(&over.access);
+        self.turns.overlay(&over.turns);
+        self.sampling.overlay(&over.sampling);
+        self.tools.overlay(&over.tools);
+        self.images.overlay(&over.images);
+        self.documents.overlay(&over.documents);
+        self.videos.overlay(&over.videos);
+        self.cache.overlay(&over.cache);
+        self.reasoning.overlay(&over.reasoning);
+        self.prices.overlay(over.prices.clone());
     }
 }

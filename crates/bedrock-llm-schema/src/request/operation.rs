@@ -5,7 +5,7 @@ use std::fmt;
 use crate::ModelId;
 
 /// An operation of the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub enum Operation {
     /// One answer in Converse form.

@@ -1,33 +1,51 @@
 //! Rules a request must keep, checked before it leaves the machine.
 //!
-//! Here are the rules that hold for every model. Each names the place by JSON path and says what to do. The
-//! table of what single families refuse joins them in this module.
+//! There is one table, [`RULES`]. Each [`Rule`] says what it checks, for whom, what the service says of a request
+//! that breaks it, and how that is mended. [`ChatRequest::check`], the `bedrock-llm lint` command and the local
+//! endpoint all read it, so that they cannot disagree. A rule for some models asks the model's
+//! [`ModelProfile`](crate::model::ModelProfile) and is silent where the profile does not know.
 
-mod structure;
+mod media;
+mod model;
+mod rule;
+mod settings;
+mod table;
+mod tools;
+mod turns;
 
 use std::fmt;
 
-use crate::{ChatRequest, ChatStreamRequest, Error, ErrorKind};
+use crate::model::ModelProfile;
+use crate::{ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation};
+
+pub use rule::Rule;
+use rule::{Check, Report, Subject};
+pub use table::RULES;
 
 /// A place in a request that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Violation {
     /// The rule's id, such as `R-TOOL-PAIR`.
     pub rule: &'static str,
     /// Where, as a JSON path from the request's root: `messages[2].content[0].text`.
     pub path: String,
-    /// What is wrong and what to do.
+    /// What is wrong.
     pub message: String,
+    /// What to do.
+    pub fix: String,
+    /// The sentence the service refuses this with, where a recording or the documentation has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_message: Option<String>,
 }
 
-/// All places in a request that break rules; at least one.
+/// All places in a request that break rules, in the order of [`RULES`]; at least one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Violations(pub Vec<Violation>);
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", self.path, self.message, self.rule)
+        write!(f, "{}: {}; {} [{}]", self.path, self.message, self.fix, self.rule)
     }
 }
 
@@ -50,25 +68,83 @@ impl From<Violations> for Error {
 }
 
 impl ChatRequest {
-    /// Checks the rules that hold for every model, and reports every place that breaks one.
+    /// Checks every rule that holds for a model, and reports every place that breaks one.
+    ///
+    /// ```
+    /// use bedrock_llm_schema::{Catalog, ChatRequest, ModelId};
+    ///
+    /// let id = ModelId::from("deepseek.r1-v1:0");
+    /// let violations = ChatRequest::new(id.clone()).message(" ").check(&Catalog::builtin().profile(&id)).unwrap_err();
+    /// let rules: Vec<_> = violations.0.iter().map(|violation| violation.rule).collect();
+    /// assert_eq!(rules, ["R-ON-DEMAND", "R-BLANK-TEXT"]);
+    /// assert_eq!(violations.0[1].path, "messages[0].content[0].text");
+    /// ```
     ///
     /// # Errors
     /// [`Violations`], which becomes an [`Error`] of kind [`ErrorKind::InvalidRequest`] by `?`.
+    pub fn check(&self, profile: &ModelProfile) -> Result<(), Violations> {
+        check(self, Some(profile), Operation::Converse)
+    }
+
+    /// Checks only the rules that hold whichever the model is, without a look at its id.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check).
     pub fn validate(&self) -> Result<(), Violations> {
-        settle(structure::check(self, false))
+        check(self, None, Operation::Converse)
     }
 }
 
 impl ChatStreamRequest {
-    /// Checks the rules that hold for every model, and reports every place that breaks one.
+    /// [`ChatRequest::check`], for a stream.
     ///
     /// # Errors
-    /// [`Violations`], which becomes an [`Error`] of kind [`ErrorKind::InvalidRequest`] by `?`.
+    /// As there.
+    pub fn check(&self, profile: &ModelProfile) -> Result<(), Violations> {
+        check(&self.0, Some(profile), Operation::ConverseStream)
+    }
+
+    /// [`ChatRequest::validate`], for a stream.
+    ///
+    /// # Errors
+    /// As there.
     pub fn validate(&self) -> Result<(), Violations> {
-        settle(structure::check(&self.0, true))
+        check(&self.0, None, Operation::ConverseStream)
     }
 }
 
-fn settle(violations: Vec<Violation>) -> Result<(), Violations> {
-    if violations.is_empty() { Ok(()) } else { Err(Violations(violations)) }
+/// Checks the rules that need no more than the model and the operation; for calls without a [`ChatRequest`].
+///
+/// # Errors
+/// [`Violations`], which becomes an [`Error`] of kind [`ErrorKind::InvalidRequest`] by `?`.
+pub fn check_model(model: &ModelId, profile: &ModelProfile, operation: Operation) -> Result<(), Violations> {
+    let mut report = Report::default();
+    for rule in RULES {
+        if let Check::Model(check) = rule.check {
+            check(model, profile, operation, &mut report.of(rule));
+        }
+    }
+    report.settle()
 }
+
+fn check(
+    request: &ChatRequest,
+    profile: Option<&ModelProfile>,
+    operation: Operation,
+) -> Result<(), Violations> {
+    let unknown = ModelProfile::default();
+    let subject = Subject { request, profile: profile.unwrap_or(&unknown), operation };
+    let mut report = Report::default();
+    for rule in RULES {
+        let place = &mut report.of(rule);
+        match (rule.check, profile) {
+            (Check::Model(check), Some(profile)) => check(&request.model, profile, operation, place),
+            (Check::Model(_), None) => {}
+            (Check::Chat(check), _) => check(&subject, place),
+        }
+    }
+    report.settle()
+}
+
+#[cfg(test)]
+mod tests;

@@ -182,7 +182,7 @@ impl StreamEncoder for NoStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::OnUnsupported;
+    use bedrock_llm_schema::OnUnsupported;
 
     #[test]
     fn one_text_and_nothing_else() {
@@ -195,7 +195,7 @@ mod tests {
 
         let chat = decoded.request.system("s").message(Message::assistant("a")).message("b");
         assert!(Jurassic2.encode_request(&chat, &EncodeOptions::default()).is_err());
-        let options = EncodeOptions::default().on_unsupported(OnUnsupported::Drop);
+        let options = EncodeOptions::default().on_unsupported(OnUnsupported::Degrade);
         assert_eq!(Jurassic2.encode_request(&chat, &options).unwrap().dropped, ["system", "messages"]);
     }
 

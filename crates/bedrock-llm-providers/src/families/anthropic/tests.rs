@@ -11,8 +11,8 @@ use bedrock_llm_schema::{
 use serde_json::json;
 
 use super::*;
-use crate::OnUnsupported;
 use crate::families::common::spelling::equal;
+use bedrock_llm_schema::OnUnsupported;
 
 fn encoded(request: &ChatRequest) -> Value {
     let encoded = Anthropic.encode_request(request, &EncodeOptions::new(false)).unwrap();
@@ -174,7 +174,7 @@ fn says_what_the_family_does_not_have() {
     let request = request.max_tokens(10);
     let error = Anthropic.encode_request(&request, &EncodeOptions::default()).unwrap_err();
     assert!(matches!(error, CodecError::Unsupported { .. }), "{error}");
-    let options = EncodeOptions::default().on_unsupported(OnUnsupported::Drop);
+    let options = EncodeOptions::default().on_unsupported(OnUnsupported::Degrade);
     let encoded = Anthropic.encode_request(&request, &options).unwrap();
     assert_eq!(
         encoded.dropped,

@@ -15,7 +15,8 @@ use crate::families::common::{additional_fields, refuse_members, with_additional
 use crate::families::settings::Settings;
 use crate::families::{bare_prompt, nulls};
 use crate::json::{self, Lowering};
-use crate::{CodecError, Decoded, EncodeOptions, Encoded, OnUnsupported, Spelling};
+use crate::{CodecError, Decoded, EncodeOptions, Encoded, Spelling};
+use bedrock_llm_schema::OnUnsupported;
 
 /// The member of a spelling that says the body is a bare prompt.
 const PROMPT: &str = "prompt";
@@ -131,7 +132,7 @@ pub(super) fn decode(body: &[u8], dialect: Dialect) -> Result<Decoded, CodecErro
     request.additional_model_request_fields = additional_fields(fields);
 
     // what has no usual form is no matter of spelling, and shows as a difference
-    let options = EncodeOptions::default().on_unsupported(OnUnsupported::Drop).spelling(spelling.clone());
+    let options = EncodeOptions::default().on_unsupported(OnUnsupported::Degrade).spelling(spelling.clone());
     let usual = encode(&request, dialect, &options)?.body;
     let (usual, body) = (json::read(name, "request", &usual)?, json::read(name, "request", body)?);
     learn(&usual, &body, &RULES, &mut spelling);

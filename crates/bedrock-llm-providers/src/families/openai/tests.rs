@@ -8,8 +8,8 @@ use bedrock_llm_schema::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::OnUnsupported;
 use crate::families::common::spelling::equal;
+use bedrock_llm_schema::OnUnsupported;
 
 fn round_trip(provider: OpenAi, body: &Value) -> Decoded {
     let bytes = body.to_string();
@@ -136,7 +136,7 @@ fn says_what_a_dialect_does_not_have() {
         .effort("low");
     let dropped = |provider: OpenAi| {
         assert!(provider.encode_request(&request, &EncodeOptions::default()).is_err());
-        let options = EncodeOptions::default().on_unsupported(OnUnsupported::Drop);
+        let options = EncodeOptions::default().on_unsupported(OnUnsupported::Degrade);
         provider.encode_request(&request, &options).unwrap().dropped
     };
     assert_eq!(

@@ -101,7 +101,8 @@ mod tests {
     use serde_json::json;
 
     use crate::families::titan::Titan;
-    use crate::{EncodeOptions, OnUnsupported, Provider};
+    use crate::{EncodeOptions, Provider};
+    use bedrock_llm_schema::OnUnsupported;
 
     use super::*;
 
@@ -124,7 +125,7 @@ mod tests {
         let request = ChatRequest::new("m").system("be brief").message("hi");
         let error = Titan.encode_request(&request, &EncodeOptions::default()).unwrap_err();
         assert!(error.to_string().contains("(system)"), "{error}");
-        let dropped = EncodeOptions::default().on_unsupported(OnUnsupported::Drop);
+        let dropped = EncodeOptions::default().on_unsupported(OnUnsupported::Degrade);
         let encoded = Titan.encode_request(&request, &dropped).unwrap();
         assert_eq!(encoded.dropped, ["system"]);
         assert_eq!(&*encoded.body, br#"{"inputText":"User: hi\nBot:"}"#);

@@ -1,0 +1,151 @@
+//! The table.
+
+use super::rule::{Check, Rule};
+use super::{media, model, settings, tools, turns};
+
+const EVERY_MODEL: &str = "every model";
+const CONVERSE: &str = "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html";
+
+/// Every rule, in the order in which the service looks: where several are broken, it names the first.
+pub static RULES: &[Rule] = &[
+    Rule {
+        id: "R-MODEL-ID",
+        checks: "the model id is one the service can have",
+        applies_to: EVERY_MODEL,
+        source: "recordings 45ced562fb34, 33cc8efe9605",
+        says: Some("The provided model identifier is invalid."),
+        mend: "correct the id",
+        is_mended: false,
+        check: Check::Model(model::id),
+    },
+    Rule {
+        id: "R-ON-DEMAND",
+        checks: "a model without on-demand throughput is called by an inference profile",
+        applies_to: "models whose profile says `access.on_demand = false`",
+        source: "recording 9fe443003d6b",
+        says: Some(
+            "Invocation of model ID {model} with on-demand throughput isn\u{2019}t supported. Retry your request with the ID or ARN of an inference profile that contains this model.",
+        ),
+        mend: "call it by its inference profile",
+        is_mended: false,
+        check: Check::Model(model::on_demand),
+    },
+    Rule {
+        id: "R-MESSAGES",
+        checks: "there is a message, unless a managed prompt holds the conversation",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "add the user's turn",
+        is_mended: false,
+        check: Check::Chat(turns::messages),
+    },
+    Rule {
+        id: "R-FIRST-TURN",
+        checks: "the first turn is the user's",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: Some(
+            "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
+        ),
+        mend: "begin with the user's turn",
+        is_mended: true,
+        check: Check::Chat(turns::first),
+    },
+    Rule {
+        id: "R-CONTENT",
+        checks: "every turn has content",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: Some(
+            "The content field in the Message object at messages.{turn} is empty. Add a ContentBlock object to the content field and try again.",
+        ),
+        mend: "add a block or drop the turn",
+        is_mended: true,
+        check: Check::Chat(turns::content),
+    },
+    Rule {
+        id: "R-BLANK-TEXT",
+        checks: "no text is empty, and no turn is blank text alone",
+        applies_to: EVERY_MODEL,
+        source: "recording 08327e4d4f6c (blank text passes beside other content)",
+        says: Some(
+            "The text field in the ContentBlock object at {place} is blank. Add text to the text field, and try again.",
+        ),
+        mend: "drop the block",
+        is_mended: true,
+        check: Check::Chat(turns::blank_text),
+    },
+    Rule {
+        id: "R-DOC-NAME",
+        checks: "no two documents have one name",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: Some(
+            "Messages can't contain duplicate document names. Rename the document and retry your request.",
+        ),
+        mend: "rename one",
+        is_mended: true,
+        check: Check::Chat(media::document_names),
+    },
+    Rule {
+        id: "R-TOOL-PAIR",
+        checks: "every tool call is answered in the next turn, and every answer has its call in the turn before",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "add the missing result or drop the one without a call",
+        is_mended: true,
+        check: Check::Chat(tools::pairs),
+    },
+    Rule {
+        id: "R-TOOL-ID",
+        checks: "no two calls of a turn and no two results of a turn have one id",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "give each call its own id",
+        is_mended: false,
+        check: Check::Chat(tools::ids),
+    },
+    Rule {
+        id: "R-TOOLS",
+        checks: "`toolConfig` has a tool",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "add a tool or leave `toolConfig` out",
+        is_mended: false,
+        check: Check::Chat(tools::present),
+    },
+    Rule {
+        id: "R-TOOL-NAME",
+        checks: "no two tools have one name",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "rename one",
+        is_mended: false,
+        check: Check::Chat(tools::names),
+    },
+    Rule {
+        id: "R-RANGE",
+        checks: "settings are within their ranges",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "choose a value within the range",
+        is_mended: false,
+        check: Check::Chat(settings::ranges),
+    },
+    Rule {
+        id: "R-STREAM-MODE",
+        checks: "only streams have `guardrailConfig.streamProcessingMode`",
+        applies_to: EVERY_MODEL,
+        source: CONVERSE,
+        says: None,
+        mend: "leave it out or stream",
+        is_mended: false,
+        check: Check::Chat(settings::stream_mode),
+    },
+];
