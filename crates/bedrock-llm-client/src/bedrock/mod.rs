@@ -2,6 +2,7 @@
 
 mod mode;
 mod native;
+mod prepare;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
     CountTokensRequest, CountTokensResponse, Error, ErrorKind, InvokeRequest, InvokeResponse, InvokeStream,
-    InvokeStreamRequest, ModelId, OnUnsupported, Operation, Request, Violations,
+    InvokeStreamRequest, ModelId, Operation, Request,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -22,6 +23,8 @@ use tower::Service;
 
 pub(crate) use mode::NativeModels;
 pub use mode::{ApiMode, native_only};
+pub(crate) use prepare::Preparation;
+use prepare::check_model;
 
 use crate::transport::call::{self, JSON, Reply};
 use crate::transport::events::Opened;
@@ -48,8 +51,7 @@ pub(crate) struct Settings {
     pub(crate) api_mode: ApiMode,
     pub(crate) native_models: NativeModels,
     pub(crate) registry: Registry,
-    pub(crate) on_unsupported: OnUnsupported,
-    pub(crate) validate: bool,
+    pub(crate) preparation: Preparation,
     pub(crate) stream_idle_timeout: Option<Duration>,
 }
 
@@ -57,8 +59,9 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
             .field("api_mode", &self.api_mode)
-            .field("on_unsupported", &self.on_unsupported)
-            .field("validate", &self.validate)
+            .field("normalizer", &self.preparation.normalizer)
+            .field("normalize", &self.preparation.normalize)
+            .field("validate", &self.preparation.validate)
             .field("stream_idle_timeout", &self.stream_idle_timeout)
             .finish_non_exhaustive()
     }
@@ -72,40 +75,35 @@ impl Bedrock {
         Self(Arc::new(Inner { sdk, settings }))
     }
 
-    async fn chat(self, mut request: ChatRequest) -> Result<ChatResponse, Error> {
+    async fn chat(self, request: ChatRequest) -> Result<ChatResponse, Error> {
         let operation = Operation::Converse;
-        check(
-            &request.model,
-            operation,
-            || if self.0.settings.validate { request.validate() } else { Ok(()) },
-        )?;
+        let region = self.0.sdk.region();
+        let (mut request, back) = self.0.settings.preparation.chat(request, operation, region)?.split();
         if self.0.settings.is_native(&request.model) {
-            return native::chat(&self.0, request).await;
+            return native::chat(&self.0, request).await.map(|response| back.response(response));
         }
         let call = converse(&mut request, operation, "converse")?;
         let (reply, context) = self.0.sdk.send(call).await?;
         let mut response: ChatResponse = reply.json().map_err(|error| context.explain(error))?;
         response.request_id = context.request_id;
-        Ok(response)
+        Ok(back.response(response))
     }
 
-    async fn chat_stream(self, request: ChatStreamRequest) -> Result<ChatStream, Error> {
+    async fn chat_stream(self, ChatStreamRequest(request): ChatStreamRequest) -> Result<ChatStream, Error> {
         let operation = Operation::ConverseStream;
-        check(&request.0.model, operation, || {
-            if self.0.settings.validate { request.validate() } else { Ok(()) }
-        })?;
-        let ChatStreamRequest(mut request) = request;
+        let region = self.0.sdk.region();
+        let (mut request, back) = self.0.settings.preparation.chat(request, operation, region)?.split();
         if self.0.settings.is_native(&request.model) {
-            return native::chat_stream(&self.0, request).await;
+            return native::chat_stream(&self.0, request).await.map(|stream| back.stream(stream));
         }
         let call = converse(&mut request, operation, "converse-stream")?;
         let opened = self.0.sdk.open(call, self.0.settings.stream_idle_timeout).await?;
         let request_id = opened.context.request_id.clone();
-        Ok(ChatStream::new(opened.events(), request_id))
+        Ok(back.stream(ChatStream::new(opened.events(), request_id)))
     }
 
     async fn count_tokens(self, mut request: CountTokensRequest) -> Result<CountTokensResponse, Error> {
-        check(&request.model, Operation::CountTokens, || Ok(()))?;
+        check_model(&request.model, Operation::CountTokens)?;
         let model = std::mem::take(&mut request.model);
         let context = Context::new(Operation::CountTokens, Some(&model));
         let body = to_json(&request, &context)?;
@@ -197,7 +195,7 @@ fn invoke_call(
     verb: &str,
     accept: &'static str,
 ) -> Result<Call, Error> {
-    check(&request.model, operation, || Ok(()))?;
+    check_model(&request.model, operation)?;
     let context = Context::new(operation, Some(&request.model));
     let mut call = Call::json(context, call::model_path(&request.model, verb), request.body)
         .header(accept, request.accept.unwrap_or_else(|| JSON.to_owned()))
@@ -230,21 +228,6 @@ fn to_json<T: Serialize>(request: &T, context: &Context) -> Result<Bytes, Error>
             Error::new(ErrorKind::InvalidRequest, "the request cannot be written as JSON").with_source(error),
         )
     })
-}
-
-/// What must hold before anything is sent: a model, and what `rules` say.
-fn check(
-    model: &ModelId,
-    operation: Operation,
-    rules: impl FnOnce() -> Result<(), Violations>,
-) -> Result<(), Error> {
-    let error = if model.is_empty() {
-        Error::new(ErrorKind::InvalidRequest, "the request names no model")
-    } else {
-        let Err(violations) = rules() else { return Ok(()) };
-        Error::from(violations)
-    };
-    Err(Context::new(operation, (!model.is_empty()).then_some(model)).explain(error))
 }
 
 macro_rules! serve {

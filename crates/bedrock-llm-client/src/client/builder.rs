@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bedrock_llm_providers::Registry;
-use bedrock_llm_schema::{Error, ModelId, OnUnsupported};
+use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported};
 use tower::layer::util::{Identity, Stack};
 
 use super::Client;
 use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
-use crate::bedrock::Settings as BedrockSettings;
+use crate::bedrock::{Preparation, Settings as BedrockSettings};
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 
 /// How long a stream may be silent. Healthy gaps of 57 s have been seen; 60 s is too short.
@@ -28,8 +28,9 @@ const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// | [`operation_timeout`](Self::operation_timeout) | one hour |
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
 /// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
+/// | [`catalog`](Self::catalog) | [`Catalog::builtin`] |
+/// | [`normalize`](Self::normalize), [`validate`](Self::validate) | on |
 /// | [`on_unsupported`](Self::on_unsupported) | [`OnUnsupported::Error`] |
-/// | [`validate`](Self::validate) | on |
 #[must_use = "a builder does nothing until `build`"]
 #[derive(Clone)]
 pub struct ClientBuilder<L = Identity> {
@@ -44,8 +45,12 @@ impl ClientBuilder {
             api_mode: ApiMode::default(),
             native_models: Arc::new(native_only),
             registry: Registry::builtin(),
-            on_unsupported: OnUnsupported::default(),
-            validate: true,
+            preparation: Preparation {
+                catalog: None,
+                normalizer: Normalizer::new(),
+                normalize: true,
+                validate: true,
+            },
             stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
         };
         Self { settings: Settings::default(), bedrock, layer: Identity::new() }
@@ -196,15 +201,45 @@ impl<L> ClientBuilder<L> {
         self
     }
 
-    /// What to do about a parameter that a native form does not have.
-    pub fn on_unsupported(mut self, choice: OnUnsupported) -> Self {
-        self.bedrock.on_unsupported = choice;
+    /// What is known of models, in the place of [`Catalog::builtin`]: to correct a fact, or to say which model is
+    /// behind an application inference profile.
+    ///
+    /// ```
+    /// use bedrock_llm_client::Client;
+    /// use bedrock_llm_schema::Catalog;
+    ///
+    /// let mut catalog = Catalog::builtin().clone();
+    /// let mine = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/1arbu5hu2sjr";
+    /// catalog.set_base_model(mine, "us.amazon.nova-lite-v1:0");
+    /// let builder = Client::builder().catalog(catalog);
+    /// ```
+    pub fn catalog(mut self, catalog: impl Into<Arc<Catalog>>) -> Self {
+        self.bedrock.preparation.catalog = Some(catalog.into());
         self
     }
 
-    /// Whether chats are checked before anything is sent.
+    /// Whether chats are [normalised](bedrock_llm_schema::normalize) for their model. What was changed is in
+    /// [`ChatResponse::changes`](bedrock_llm_schema::ChatResponse::changes), and in the log.
+    pub fn normalize(mut self, normalize: bool) -> Self {
+        self.bedrock.preparation.normalize = normalize;
+        self
+    }
+
+    /// How chats are normalised; the last of this and [`on_unsupported`](Self::on_unsupported) wins.
+    pub fn normalizer(mut self, normalizer: Normalizer) -> Self {
+        self.bedrock.preparation.normalizer = normalizer;
+        self
+    }
+
+    /// What to do about something that the model, or its native form, does not have.
+    pub fn on_unsupported(mut self, choice: OnUnsupported) -> Self {
+        self.bedrock.preparation.normalizer.on_unsupported = choice;
+        self
+    }
+
+    /// Whether chats are checked against the [rules](bedrock_llm_schema::rules) before anything is sent.
     pub fn validate(mut self, validate: bool) -> Self {
-        self.bedrock.validate = validate;
+        self.bedrock.preparation.validate = validate;
         self
     }
 
@@ -245,7 +280,8 @@ impl<L> ClientBuilder<L> {
         let Self { settings, bedrock, layer } = self;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
-        Ok(Client::new(layer.apply(Bedrock::new(sdk, bedrock)), region))
+        let preparation = bedrock.preparation.clone();
+        Ok(Client::new(layer.apply(Bedrock::new(sdk, bedrock)), region, preparation))
     }
 
     /// The base service alone, for a stack of one's own; the layers are left out.

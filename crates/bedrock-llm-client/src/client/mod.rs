@@ -5,14 +5,16 @@ mod connect;
 mod settings;
 mod stack;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
     CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse, InvokeStream,
-    InvokeStreamRequest,
+    InvokeStreamRequest, ModelId,
 };
 use tower::{Service, ServiceExt as _};
 
@@ -21,6 +23,7 @@ use stack::Stack;
 pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
+use crate::bedrock::Preparation;
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -41,6 +44,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     stack: Stack,
     region: Option<String>,
+    preparation: Preparation,
 }
 
 impl Client {
@@ -49,14 +53,20 @@ impl Client {
         ClientBuilder::new()
     }
 
-    fn new(stack: Stack, region: Option<String>) -> Self {
-        Self(Arc::new(Inner { stack, region }))
+    fn new(stack: Stack, region: Option<String>, preparation: Preparation) -> Self {
+        Self(Arc::new(Inner { stack, region, preparation }))
     }
 
     /// The AWS region calls go to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.0.region.as_deref()
+    }
+
+    /// What is known of a model: from [`ClientBuilder::catalog`], or the built-in facts.
+    #[must_use]
+    pub fn profile(&self, model: &ModelId) -> Cow<'_, ModelProfile> {
+        self.0.preparation.profile(model)
     }
 
     /// Sends a request of any type.

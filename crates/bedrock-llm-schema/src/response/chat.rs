@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::Usage;
+use crate::Change;
 use crate::content::{Message, Role};
 use crate::guardrail::assessment::GuardrailTraceAssessment;
 use crate::request::{PerformanceConfig, ServiceTier};
@@ -62,7 +63,7 @@ wire_struct! {
 }
 
 /// The model's answer. Its serde form is the Converse response body; what does not travel in the body
-/// (`request_id`, `incomplete_tool_uses`) is left out of it.
+/// (`request_id`, `incomplete_tool_uses`, `changes`) is left out of it.
 #[serde_with::skip_serializing_none]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,6 +93,9 @@ pub struct ChatResponse {
     /// Tool calls that were cut off: kept apart from the message, since they can neither be run nor sent back.
     #[serde(skip)]
     pub incomplete_tool_uses: Vec<IncompleteToolUse>,
+    /// What was changed in the request so that the model takes it.
+    #[serde(skip)]
+    pub changes: Vec<Change>,
     /// Members this version does not know; kept as they came.
     #[serde(flatten)]
     pub extra: Extra,
@@ -138,6 +142,7 @@ impl ChatResponse {
             service_tier: None,
             request_id: None,
             incomplete_tool_uses: Vec::new(),
+            changes: Vec::new(),
             extra: Extra::new(),
         }
     }

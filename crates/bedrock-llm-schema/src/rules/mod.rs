@@ -16,7 +16,7 @@ mod turns;
 use std::fmt;
 
 use crate::model::ModelProfile;
-use crate::{ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation};
+use crate::{Change, ChangeKind, ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation};
 
 pub use rule::Rule;
 use rule::{Check, Report, Subject};
@@ -58,6 +58,18 @@ impl fmt::Display for Violations {
             violation.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl Violations {
+    /// Leaves out what normalising only warned of, because the caller wants it sent all the same.
+    ///
+    /// # Errors
+    /// The rest, if there is any.
+    pub fn except_warned(mut self, changes: &[Change]) -> Result<(), Self> {
+        let is_warned = |rule| changes.iter().any(|change| change.kind == ChangeKind::Warned && change.rule == rule);
+        self.0.retain(|violation| !is_warned(violation.rule));
+        if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 }
 
@@ -111,6 +123,18 @@ impl ChatStreamRequest {
     pub fn validate(&self) -> Result<(), Violations> {
         check(&self.0, None, Operation::ConverseStream)
     }
+}
+
+/// [`ChatRequest::check`] for the operation that will carry the chat.
+///
+/// # Errors
+/// As there.
+pub fn check_chat(
+    request: &ChatRequest,
+    profile: &ModelProfile,
+    operation: Operation,
+) -> Result<(), Violations> {
+    check(request, Some(profile), operation)
 }
 
 /// Checks the rules that need no more than the model and the operation; for calls without a [`ChatRequest`].

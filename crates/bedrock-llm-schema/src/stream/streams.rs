@@ -10,7 +10,7 @@ use futures_core::Stream;
 
 use super::{Accumulator, Ending, StreamEvent};
 use crate::error::{Error, ErrorKind};
-use crate::{ChatResponse, Operation};
+use crate::{Change, ChatResponse, Operation};
 
 type Events = Pin<Box<dyn Stream<Item = Result<StreamEvent, Error>> + Send>>;
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
@@ -24,6 +24,7 @@ pub struct ChatStream {
     events: Events,
     answer: Accumulator,
     request_id: Option<String>,
+    changes: Vec<Change>,
     done: bool,
 }
 
@@ -33,7 +34,7 @@ impl ChatStream {
         events: impl Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
         request_id: Option<String>,
     ) -> Self {
-        Self { events: Box::pin(events), answer: Accumulator::new(), request_id, done: false }
+        Self { events: Box::pin(events), answer: Accumulator::new(), request_id, changes: Vec::new(), done: false }
     }
 
     /// The service's id for this call.
@@ -42,10 +43,23 @@ impl ChatStream {
         self.request_id.as_deref()
     }
 
+    /// What was changed in the request so that the model takes it.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The same stream with this said of its request.
+    #[must_use]
+    pub fn with_changes(self, changes: Vec<Change>) -> Self {
+        Self { changes, ..self }
+    }
+
     /// The answer so far.
     #[must_use]
     pub fn response(&self) -> ChatResponse {
-        ChatResponse { request_id: self.request_id.clone(), ..self.answer.response() }
+        let changes = self.changes.clone();
+        ChatResponse { request_id: self.request_id.clone(), changes, ..self.answer.response() }
     }
 
     /// The next event; `None` when the answer is whole.
