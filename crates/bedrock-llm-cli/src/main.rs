@@ -2,6 +2,7 @@
 
 mod chat;
 mod connect;
+mod lint;
 mod local;
 mod models;
 mod print;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chat with Amazon Bedrock's models, list them, serve a local stand-in for them.
+/// Chat with Amazon Bedrock's models, list them, check requests for them, serve a local stand-in for them.
 #[derive(Parser)]
 #[command(name = "bedrock-llm", version, propagate_version = true)]
 struct Args {
@@ -24,6 +25,8 @@ enum Command {
     Chat(Box<chat::Args>),
     /// List the models of the catalog with their limits, features and prices.
     Models(models::Args),
+    /// Say what Bedrock would refuse in a request, before it is sent; mend it with --fix.
+    Lint(lint::Args),
     /// Serve the local endpoint, which speaks Bedrock's protocol without an AWS account.
     Local(local::Args),
 }
@@ -31,12 +34,13 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().command {
-        Command::Chat(args) => Box::pin(chat::run(*args)).await,
-        Command::Models(args) => models::run(&args),
-        Command::Local(args) => local::run(args).await,
+        Command::Chat(args) => Box::pin(chat::run(*args)).await.map(|()| ExitCode::SUCCESS),
+        Command::Models(args) => models::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Lint(args) => lint::run(&args),
+        Command::Local(args) => local::run(args).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if print::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", print::explain(&error));

@@ -1,15 +1,14 @@
 //! Who answers a request: the script, the recordings, or the offline responder, in this order.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bedrock_llm_providers::Registry;
-use bedrock_llm_schema::model::ModelIdKind;
 use bedrock_llm_schema::request::CountTokensInput;
 use bedrock_llm_schema::{
-    Accumulator, ChatRequest, ChatResponse, ContentBlock, CountTokensRequest, ModelId, Operation, StreamEvent,
+    Accumulator, Catalog, ChatRequest, ChatResponse, CountTokensRequest, Operation, StreamEvent,
 };
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use crate::answer::{Answer, Delivery, Fault};
 use crate::native::Native;
 use crate::replay::Recordings;
 use crate::script::{Payload, Stage};
-use crate::{Exception, ReceivedRequest, events, frame, offline};
+use crate::{Exception, ReceivedRequest, events, frame, offline, refusal};
 
 /// Ids that fail on demand.
 const ERROR: &str = "local.error.";
@@ -34,6 +33,10 @@ pub(crate) struct State {
     pub(crate) stage: Stage,
     pub(crate) recordings: Recordings,
     pub(crate) registry: Registry,
+    /// The caller's facts on models, in the place of the built-in ones.
+    pub(crate) catalog: Option<Arc<Catalog>>,
+    /// Whether the rules are kept before scripted and recorded answers too.
+    pub(crate) always_check: bool,
     pub(crate) received: Mutex<VecDeque<ReceivedRequest>>,
     /// How many of them are kept.
     pub(crate) keep: usize,
@@ -47,6 +50,8 @@ impl Default for State {
             stage: Stage::default(),
             recordings: Recordings::default(),
             registry: Registry::builtin(),
+            catalog: None,
+            always_check: false,
             received: Mutex::default(),
             keep: KEPT,
             offline: true,
@@ -65,6 +70,10 @@ impl fmt::Debug for State {
 }
 
 impl State {
+    fn catalog(&self) -> &Catalog {
+        self.catalog.as_deref().unwrap_or_else(|| Catalog::builtin())
+    }
+
     /// Takes note of a request and answers it.
     pub(crate) fn answer(&self, received: &ReceivedRequest) -> (Answer, Delivery) {
         self.note(received);
@@ -77,6 +86,11 @@ impl State {
                 Delivery::default(),
             );
         };
+        if self.always_check
+            && let Err(exception) = refusal::check(operation, received, self.catalog())
+        {
+            return (exception.into(), Delivery::default());
+        }
         if let Some(reply) = self.stage.next(received) {
             let answer = self.scripted(reply.payload.clone(), operation, received);
             return (reply.finish(answer.unwrap_or_else(Answer::from)), reply.delivery);
@@ -164,14 +178,11 @@ impl State {
         if let (Some(name), true) = (id.strip_prefix(STREAM_ERROR), streamed) {
             return self.breaking(on_demand(name, id)?, operation, received);
         }
-        check_json(received)?;
-        if operation != Operation::ApplyGuardrail {
-            check_model(&received.model())?;
-        }
+        let chat = refusal::check(operation, received, self.catalog())?;
         let started = Instant::now();
         let answer = match operation {
             Operation::Converse | Operation::ConverseStream => {
-                let request = read_chat(received)?;
+                let request = chat.unwrap_or_default();
                 self.chat(Said::Events(offline::respond(&request, started)), operation, received)?
             }
             Operation::InvokeModel | Operation::InvokeModelWithResponseStream => {
@@ -217,12 +228,7 @@ impl State {
 
     fn count_tokens(&self, received: &ReceivedRequest) -> Result<Answer, Exception> {
         let model = received.model();
-        if model.geography().is_some()
-            || !matches!(model.kind(), ModelIdKind::Foundation | ModelIdKind::Unknown)
-        {
-            return Err(Exception::validation("The provided model doesn't support counting tokens."));
-        }
-        let request: CountTokensRequest = read(received)?;
+        let request: CountTokensRequest = refusal::read(received)?;
         let request = match request.input {
             CountTokensInput::Converse(parts) => ChatRequest {
                 messages: parts.messages,
@@ -297,59 +303,4 @@ fn on_demand(name: &str, id: &str) -> Result<Exception, Exception> {
             .member("originalMessage", "The model failed, as asked."),
         _ => exception,
     })
-}
-
-fn check_json(received: &ReceivedRequest) -> Result<(), Exception> {
-    match serde_json::from_slice::<serde::de::IgnoredAny>(&received.body) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let message = format!(
-                "Malformed input request: the body is not JSON ({error}), please reformat your input and try again."
-            );
-            Err(Exception::validation(message))
-        }
-    }
-}
-
-/// No provider and no ARN: the service has no such model.
-fn check_model(model: &ModelId) -> Result<(), Exception> {
-    if model.kind() == ModelIdKind::Unknown || model.as_str().parse::<ModelId>().is_err() {
-        return Err(Exception::validation("The provided model identifier is invalid."));
-    }
-    Ok(())
-}
-
-fn read<T: serde::de::DeserializeOwned>(received: &ReceivedRequest) -> Result<T, Exception> {
-    let body = if received.body.is_empty() { b"{}" } else { &*received.body };
-    serde_json::from_slice(body).map_err(|error| {
-        Exception::new("SerializationException")
-            .message(format!("The body is not one of this operation: {error}"))
-    })
-}
-
-fn read_chat(received: &ReceivedRequest) -> Result<ChatRequest, Exception> {
-    let request = ChatRequest { model: received.model(), ..read(received)? };
-    let checked = match received.operation {
-        Some(Operation::ConverseStream) => request.clone().streaming().validate(),
-        _ => request.validate(),
-    };
-    checked.map_err(|violations| Exception::validation(violations.to_string()))?;
-    check_documents(&request)?;
-    Ok(request)
-}
-
-/// A document's name stands once in all messages of a request.
-fn check_documents(request: &ChatRequest) -> Result<(), Exception> {
-    let blocks = request.messages.iter().flat_map(|message| &message.content);
-    let mut names = HashSet::new();
-    for block in blocks {
-        if let ContentBlock::Document(document) = block
-            && !names.insert(document.name.as_str())
-        {
-            return Err(Exception::validation(
-                "Messages can't contain duplicate document names. Rename the document and retry your request.",
-            ));
-        }
-    }
-    Ok(())
 }

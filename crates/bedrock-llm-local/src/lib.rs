@@ -8,6 +8,7 @@ mod frame;
 mod native;
 mod offline;
 mod received;
+mod refusal;
 mod replay;
 mod route;
 mod script;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bedrock_llm_providers::Registry;
+use bedrock_llm_schema::Catalog;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
@@ -133,6 +134,21 @@ impl Builder {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// What is known of models, in the place of [`Catalog::builtin`]: the rules are kept by it.
+    #[must_use]
+    pub fn catalog(mut self, catalog: impl Into<Arc<Catalog>>) -> Self {
+        self.state.catalog = Some(catalog.into());
+        self
+    }
+
+    /// Refuses what the service refuses (see [`bedrock_llm_schema::rules`]) before scripted and recorded answers
+    /// too; a refused request uses up none of them. Where nothing is said only the offline responder does.
+    #[must_use]
+    pub fn always_check(mut self, always: bool) -> Self {
+        self.state.always_check = always;
         self
     }
 

@@ -5,7 +5,7 @@ use crate::model::ModelProfile;
 use crate::{ChatRequest, ModelId, Operation};
 
 /// Something that the service refuses.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize)]
 #[non_exhaustive]
 pub struct Rule {
     /// Its id, such as `R-TOOL-PAIR`.
@@ -23,6 +23,7 @@ pub struct Rule {
     pub mend: &'static str,
     /// Whether [`ChatRequest::normalize`] mends it.
     pub is_mended: bool,
+    #[serde(skip)]
     pub(super) check: Check,
 }
 
