@@ -25,6 +25,20 @@ pub(crate) enum Verdict {
     Later,
 }
 
+impl Verdict {
+    /// This, unless there are reasons against it.
+    pub(crate) fn and(self, more: Reasons) -> Self {
+        match self {
+            Self::Failed(mut reasons) => {
+                reasons.extend(more);
+                Self::Failed(reasons)
+            }
+            _ if !more.is_empty() => Self::Failed(more),
+            verdict => verdict,
+        }
+    }
+}
+
 /// The reasons why a check failed, none when it passed.
 pub(crate) type Reasons = Vec<String>;
 
@@ -97,7 +111,9 @@ impl Case {
             .region("us-east-1")
             .endpoint_url(local.endpoint())
             .credentials("AKIALOCAL", "local", None)
-            .validate(false) // what Bedrock refused must reach the wire
+            // what Bedrock refused must reach the wire, and all else as it was recorded
+            .normalize(false)
+            .validate(false)
             .build()
             .await?;
         Ok((local, client))

@@ -9,6 +9,7 @@ mod expected;
 mod failure;
 mod guard;
 mod native;
+mod rules;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use anyhow::Context as _;
 use clap::Parser;
 
 use case::{Case, Verdict};
+use rules::RuleTable;
 use table::Table;
 
 /// Proves the chat path on exchanges recorded against the real Bedrock.
@@ -40,12 +42,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     files.retain(|file| args.only.as_ref().is_none_or(|only| file.to_string_lossy().contains(only)));
     anyhow::ensure!(!files.is_empty(), "no recordings in {}", root.display());
 
-    let mut table = Table::default();
+    let (mut table, mut rules) = (Table::default(), RuleTable::default());
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file).display().to_string();
         let (operation, family, verdict) = match Case::load(file) {
             Ok(case) => {
-                let verdict = case.check().await;
+                let verdict = case.check().await.and(rules.add(&name, &case));
                 (case.recording.operation.clone(), case.family(), verdict)
             }
             Err(error) => ("?".to_owned(), "?".to_owned(), Verdict::Failed(vec![format!("{error:#}")])),
@@ -57,7 +59,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         table.add(&operation, &family, &verdict);
     }
-    print!("{table}");
+    print!("{rules}\n{table}");
     Ok(if table.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -55,7 +55,8 @@ fn encode(
     let service_tier = request.service_tier.take();
     let metadata = request.request_metadata.take();
 
-    let options = EncodeOptions::new(streaming).on_unsupported(inner.settings.preparation.normalizer.on_unsupported);
+    let options =
+        EncodeOptions::new(streaming).on_unsupported(inner.settings.preparation.normalizer.on_unsupported);
     let encoded = provider.encode_request(&request, &options).map_err(explain)?;
     if !encoded.dropped.is_empty() {
         tracing::warn!(model = request.model.as_str(), dropped = ?encoded.dropped, "left out what the family does not have");

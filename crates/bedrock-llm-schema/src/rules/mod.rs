@@ -67,7 +67,8 @@ impl Violations {
     /// # Errors
     /// The rest, if there is any.
     pub fn except_warned(mut self, changes: &[Change]) -> Result<(), Self> {
-        let is_warned = |rule| changes.iter().any(|change| change.kind == ChangeKind::Warned && change.rule == rule);
+        let is_warned =
+            |rule| changes.iter().any(|change| change.kind == ChangeKind::Warned && change.rule == rule);
         self.0.retain(|violation| !is_warned(violation.rule));
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }

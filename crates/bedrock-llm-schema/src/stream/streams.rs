@@ -34,7 +34,13 @@ impl ChatStream {
         events: impl Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
         request_id: Option<String>,
     ) -> Self {
-        Self { events: Box::pin(events), answer: Accumulator::new(), request_id, changes: Vec::new(), done: false }
+        Self {
+            events: Box::pin(events),
+            answer: Accumulator::new(),
+            request_id,
+            changes: Vec::new(),
+            done: false,
+        }
     }
 
     /// The service's id for this call.
