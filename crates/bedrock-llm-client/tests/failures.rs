@@ -118,11 +118,16 @@ async fn the_inference_profile_of_the_region_is_named() {
     let said = "Invocation of model ID deepseek.r1-v1:0 with on-demand throughput isn’t supported. Retry your request with \
                 the ID or ARN of an inference profile that contains this model.";
     let refuse = Reply::exception(Exception::new("ValidationException").message(said));
-    let (_local, client) = start(LocalBedrock::builder().reply(refuse)).await;
-    let error = client.chat(chat("deepseek.r1-v1:0")).await.unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::InferenceProfileRequired);
-    assert!(error.hint().unwrap().contains("us.deepseek.r1-v1:0"), "{error}");
+    let (local, client) = start(LocalBedrock::builder().reply(refuse)).await;
     assert_eq!(client.region(), Some("us-east-1"));
+    let trusting = builder(&local.endpoint()).validate(false).build().await.unwrap();
+    // by our own rule, and where the service says so
+    for client in [client, trusting] {
+        let error = client.chat(chat("deepseek.r1-v1:0")).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::InferenceProfileRequired);
+        assert!(error.hint().unwrap().contains("us.deepseek.r1-v1:0"), "{error}");
+    }
+    local.assert_done();
 }
 
 #[tokio::test]

@@ -96,8 +96,8 @@ async fn what_the_rules_refuse_never_leaves_and_all_places_are_named() {
     for error in
         [client.chat(bad.clone()).await.unwrap_err(), client.chat_stream(bad.streaming()).await.unwrap_err()]
     {
-        assert_eq!(error.kind(), &ErrorKind::InvalidRequest);
-        assert_eq!(error.hint(), Some("call it as `us.deepseek.r1-v1:0`"));
+        assert_eq!(error.kind(), &ErrorKind::InferenceProfileRequired);
+        assert!(error.hint().unwrap().contains("us.deepseek.r1-v1:0"), "{error}");
         let source = std::error::Error::source(&error).unwrap().downcast_ref::<Violations>().unwrap();
         let rules: Vec<_> = source.0.iter().map(|violation| violation.rule).collect();
         assert_eq!(rules, ["R-ON-DEMAND", "R-RANGE"]);

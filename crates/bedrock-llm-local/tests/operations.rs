@@ -238,7 +238,7 @@ async fn what_cannot_be_served_is_said() {
         assert!(!got.error().2.is_empty());
     }
     let blank = converse(&local, CLAUDE, "  ").await.error();
-    assert!(blank.2.contains("messages[0].content[0].text"), "{blank:?}");
+    assert!(blank.2.contains("messages.0.content.0 is blank"), "{blank:?}");
     for (model, what) in [
         ("amazon.titan-embed-text-v2:0", "embedding"),
         ("cohere.rerank-v3-5:0", "rerank"),

@@ -98,7 +98,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_joins_the_conversation() {
         let (_local, turn) = turn(Reply::text("Hello")).await;
-        let mut request = ChatRequest::new("m").message("Hi");
+        let mut request = ChatRequest::new("us.amazon.nova-lite-v1:0").message("Hi");
         turn.run(&mut request).await.unwrap();
         assert_eq!(request.messages[1].content, [ContentBlock::from("Hello")]);
     }
@@ -106,7 +106,8 @@ mod tests {
     #[tokio::test]
     async fn a_model_that_only_calls_tools_is_stopped() {
         let (local, turn) = turn(Reply::tool_use("t", "get_weather", json!({"city": "Paris"}))).await;
-        let error = turn.run(&mut ChatRequest::new("m").message("Hi")).await.unwrap_err();
+        let error =
+            turn.run(&mut ChatRequest::new("us.amazon.nova-lite-v1:0").message("Hi")).await.unwrap_err();
         assert!(error.to_string().contains("8 times"), "{error}");
         assert_eq!(local.received().len(), MAX_TOOL_ROUNDS + 1);
     }
@@ -115,7 +116,7 @@ mod tests {
     async fn no_answer_is_an_error_and_not_an_empty_turn() {
         let nothing = [StreamEvent::message_start(), StreamEvent::message_stop(StopReason::ContentFiltered)];
         let (_local, turn) = turn(Reply::events(nothing)).await;
-        let mut request = ChatRequest::new("m").message("Hi");
+        let mut request = ChatRequest::new("us.amazon.nova-lite-v1:0").message("Hi");
         let error = turn.run(&mut request).await.unwrap_err();
         assert!(error.to_string().contains("content_filtered"), "{error}");
         assert_eq!(request.messages.len(), 1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::normalize::ToolAliases;
-use bedrock_llm_schema::rules::{Violations, check_chat};
+use bedrock_llm_schema::rules::check_chat;
 use bedrock_llm_schema::{
     Catalog, Change, ChangeKind, ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, ModelId,
     Normalizer, Operation,
@@ -56,7 +56,10 @@ impl Preparation {
         if self.validate {
             check_chat(&prepared.request, &profile, operation)
                 .or_else(|violations| violations.except_warned(&prepared.changes))
-                .map_err(|violations| self.refuse(violations, &prepared.request.model, operation, region))?;
+                .map_err(|violations| {
+                    let context = Context::new(operation, Some(&prepared.request.model));
+                    context.explain(context.advise(violations.into(), region))
+                })?;
         }
         Ok(prepared)
     }
@@ -71,23 +74,6 @@ impl Preparation {
             }
         }
         Prepared { request: normalized.request, changes: normalized.changes, aliases: normalized.aliases }
-    }
-
-    fn refuse(
-        &self,
-        violations: Violations,
-        model: &ModelId,
-        operation: Operation,
-        region: Option<&str>,
-    ) -> Error {
-        let wants_profile = violations.0.iter().any(|violation| violation.rule == "R-ON-DEMAND");
-        let region = region.filter(|_| wants_profile);
-        let offered = region.and_then(|region| self.catalog().inference_profile_for(model, region));
-        let mut error = Error::from(violations);
-        if let Some(profile) = offered {
-            error = error.with_hint(format!("call it as `{profile}`"));
-        }
-        Context::new(operation, Some(model)).explain(error)
     }
 }
 

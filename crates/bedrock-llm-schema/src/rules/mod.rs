@@ -16,7 +16,9 @@ mod turns;
 use std::fmt;
 
 use crate::model::ModelProfile;
-use crate::{Change, ChangeKind, ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation};
+use crate::{
+    Change, ChangeKind, ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation, ServiceError,
+};
 
 pub use rule::Rule;
 use rule::{Check, Report, Subject};
@@ -74,9 +76,24 @@ impl Violations {
     }
 }
 
+/// An error of the kind it would have had from the service where that is a special one, such as
+/// [`ErrorKind::InferenceProfileRequired`]; else [`ErrorKind::InvalidRequest`].
 impl From<Violations> for Error {
     fn from(violations: Violations) -> Self {
-        Self::new(ErrorKind::InvalidRequest, violations.to_string()).with_source(violations)
+        let said = violations.0.first().and_then(|first| first.service_message.as_deref());
+        let refused = said.map(|message| {
+            Self::from(ServiceError {
+                code: Some("ValidationException"),
+                status: Some(400),
+                message,
+                request_id: None,
+                retry_after: None,
+            })
+        });
+        let special =
+            refused.map(|refused| refused.kind().clone()).filter(|kind| *kind != ErrorKind::Validation);
+        let kind = special.unwrap_or(ErrorKind::InvalidRequest);
+        Self::new(kind, violations.to_string()).with_source(violations)
     }
 }
 
