@@ -109,11 +109,12 @@ async fn the_last_layer_is_the_outermost() {
 async fn tower_s_own_layers_fit_and_their_errors_are_ours() {
     let (local, _) =
         start(LocalBedrock::builder().reply(Reply::text("late").delay(Duration::from_secs(9)))).await;
-    let client =
-        builder(&local.endpoint()).layer(TimeoutLayer::new(Duration::from_millis(50))).build().await.unwrap();
+    let limited = |limit| builder(&local.endpoint()).layer(TimeoutLayer::new(limit));
+    let client = limited(Duration::from_millis(50)).build().await.unwrap();
     let error = client.chat(chat(NOVA)).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Timeout, "{error:?}");
     // an error of ours goes through a foreign layer as it is
+    let client = limited(Duration::from_secs(60)).build().await.unwrap();
     let error = client.chat(chat("local.error.ModelNotReadyException")).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (&ErrorKind::ModelNotReady, Some(429)));
 }
