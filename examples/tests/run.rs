@@ -50,6 +50,13 @@ fn own_provider() {
 }
 
 #[test]
+fn lint() {
+    let printed = example("lint");
+    assert!(printed.contains("[R-TOOL-NAME]") && printed.contains("changed: "), "{printed}");
+    assert!(printed.contains("now it keeps every rule"), "{printed}");
+}
+
+#[test]
 fn every_example_has_its_test() {
     let here = include_str!("run.rs");
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {

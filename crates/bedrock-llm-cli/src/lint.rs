@@ -14,8 +14,9 @@ use clap::ValueEnum;
 
 use crate::print;
 
-/// The request broke rules.
+/// Exit codes: the request broke rules; it could not be read.
 const BROKEN: u8 = 1;
+const UNREADABLE: u8 = 2;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -61,13 +62,22 @@ struct Report {
     changes: Vec<Change>,
 }
 
-/// Exit code 0 where the request keeps all rules, 1 where it does not.
+/// Exit code 0 where the request keeps all rules, 1 where it does not, 2 where there is no request to check.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.rules {
         return rules(args.json).map(|()| ExitCode::SUCCESS);
     }
     let file = args.file.as_deref().unwrap_or(Path::new("-"));
-    let mut request = read(file)?;
+    match read(file) {
+        Ok(request) => lint(request, file, args),
+        Err(error) => {
+            eprintln!("error: {}", print::explain(&error));
+            Ok(ExitCode::from(UNREADABLE))
+        }
+    }
+}
+
+fn lint(mut request: ChatRequest, file: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(model) = &args.model {
         request.model = model.clone();
     }
@@ -86,7 +96,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         write(file, &request, !changes.is_empty())?;
     }
     let report = Report { violations: violations(&request, &profile, args.stream), changes };
-    print_report(&report, args, file, &profile)?;
+    print_report(&report, args, file, &request.model, *profile == ModelProfile::new(request.model.clone()))?;
     Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
 }
 
@@ -132,7 +142,13 @@ fn catalog(extension: Option<&Path>) -> anyhow::Result<Catalog> {
     Ok(catalog)
 }
 
-fn print_report(report: &Report, args: &Args, file: &Path, profile: &ModelProfile) -> anyhow::Result<()> {
+fn print_report(
+    report: &Report,
+    args: &Args,
+    file: &Path,
+    model: &ModelId,
+    is_unknown: bool,
+) -> anyhow::Result<()> {
     // the mended request has standard output for itself
     let say = |line: String| {
         if args.fix && is_stdin(file) {
@@ -155,7 +171,10 @@ fn print_report(report: &Report, args: &Args, file: &Path, profile: &ModelProfil
         }
     }
     if report.violations.is_empty() {
-        say(format!("{}: keeps all {} rules", profile.id, RULES.len()))?;
+        say(format!("{model}: keeps all {} rules", RULES.len()))?;
+    }
+    if is_unknown {
+        say(format!("nothing is known of {model}: only what holds for every model was checked (see --catalog)"))?;
     }
     Ok(())
 }

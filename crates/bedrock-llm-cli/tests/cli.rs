@@ -173,3 +173,63 @@ fn models_are_listed() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
 }
+
+const UNTIDY: &str = r#"{"modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "messages": [
+    {"role": "user", "content": [{"text": "Hi"}, {"text": ""}]},
+    {"role": "assistant", "content": [{"toolUse": {"toolUseId": "a", "name": "files.read", "input": {}}}]}]}"#;
+
+#[test]
+fn lint_names_every_place_with_its_rule() {
+    let refused = contains("messages[0].content[1].text").and(contains("R-BLANK-TEXT")).and(contains("R-TOOL-PAIR"));
+    bedrock_llm(&["lint", "-"])
+        .write_stdin(UNTIDY)
+        .assert()
+        .code(1)
+        .stdout(refused.and(contains("Bedrock says: ")));
+    let json = bedrock_llm(&["lint", "-", "--json"]).write_stdin(UNTIDY).assert().code(1);
+    let report: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert!(report["violations"].as_array().unwrap().len() >= 3, "{report}");
+    bedrock_llm(&["lint", "-"])
+        .write_stdin(r#"{"modelId": "us.amazon.nova-lite-v1:0", "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}"#)
+        .assert()
+        .success();
+}
+
+#[test]
+fn lint_mends_a_file_in_place_and_standard_input_on_its_way() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("untidy.json");
+    std::fs::write(&file, UNTIDY).unwrap();
+    bedrock_llm(&["lint", file.to_str().unwrap(), "--fix"]).assert().success().stdout(contains("changed"));
+    bedrock_llm(&["lint", file.to_str().unwrap()]).assert().success();
+    let mended = std::fs::read_to_string(&file).unwrap();
+    let piped = bedrock_llm(&["lint", "-", "--fix"]).write_stdin(UNTIDY).assert().success();
+    assert_eq!(String::from_utf8_lossy(&piped.get_output().stdout), mended);
+}
+
+#[test]
+fn lint_asks_the_model_that_is_meant_and_the_facts_that_are_given() {
+    let body = r#"{"system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}"#;
+    bedrock_llm(&["lint", "-"]).write_stdin(body).assert().failure().stderr(contains("--model"));
+    let lint = |args: &[&str]| bedrock_llm(&[&["lint", "-", "--model", "acme.oracle-v1:0"], args].concat());
+    lint(&[]).write_stdin(body).assert().success();
+    let facts = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("facts.toml");
+    std::fs::write(&facts, "[models.\"acme.oracle-v1:0\"]\nfeatures.system_messages = false\n").unwrap();
+    let args = ["--catalog", facts.to_str().unwrap()];
+    lint(&args).write_stdin(body).assert().code(1).stdout(contains("R-SYSTEM"));
+    lint(&[&args[..], &["--fix", "--on-unsupported", "degrade"]].concat())
+        .write_stdin(body)
+        .assert()
+        .success()
+        .stdout(contains("Be brief.").and(contains("\"system\"").not()));
+}
+
+#[test]
+fn lint_lists_the_rules_and_refuses_what_is_no_request() {
+    bedrock_llm(&["lint", "--rules"]).assert().success().stdout(contains("R-TOOL-PAIR"));
+    bedrock_llm(&["lint", "-"]).write_stdin("{nope").assert().code(2).stderr(contains("no Converse request"));
+    bedrock_llm(&["lint", "-"])
+        .write_stdin(r#"{"messages": [{"role": "user", "content": "Hi"}]}"#)
+        .assert()
+        .code(2)
+        .stderr(contains("messages[0].content"));
+}
