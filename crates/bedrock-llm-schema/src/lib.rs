@@ -2,6 +2,7 @@
 
 mod blob;
 pub mod content;
+pub mod conversation;
 pub mod error;
 pub mod guardrail;
 pub mod model;
@@ -22,6 +23,7 @@ pub use content::tool::{
     ToolUseBlock,
 };
 pub use content::{CachePointBlock, CacheTtl, ContentBlock, Message, Role, SystemContentBlock};
+pub use conversation::Conversation;
 pub use error::{BoxError, Error, ErrorKind, Retry, ServiceError, ThrottleScope};
 pub use guardrail::{ApplyGuardrailRequest, ApplyGuardrailResponse, GuardrailConfig};
 pub use model::{Catalog, Family, ModelConfig, ModelId};

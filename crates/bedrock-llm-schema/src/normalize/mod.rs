@@ -9,20 +9,17 @@ mod changes;
 mod documents;
 mod reasoning;
 mod tool_config;
-mod tool_pairs;
+pub(crate) mod tool_pairs;
 mod tool_schema;
-mod turns;
+pub(crate) mod turns;
 mod unsupported;
 
-use crate::ChatRequest;
 use crate::model::ModelProfile;
+use crate::{ChatRequest, Message};
 
 pub use alias::ToolAliases;
 pub(crate) use changes::Changes;
 pub use changes::{Change, ChangeKind};
-pub(crate) use {
-    tool_pairs::mend as mend_tool_pairs, turns::mend as mend_turns, turns::merge as merge_turns,
-};
 
 /// What to do about something a model cannot do: a system prompt, a forced tool, a cache point, top-k, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -76,10 +73,8 @@ impl Normalizer {
     #[must_use]
     pub fn normalize(&self, mut request: ChatRequest, profile: &ModelProfile) -> Normalized {
         let mut changes = Changes::default();
-        turns::mend(&mut request.messages, profile, &mut changes);
+        mend_history(&mut request.messages, profile, &mut changes);
         turns::mend_system(&mut request, &mut changes);
-        tool_pairs::mend(&mut request.messages, profile, &mut changes);
-        turns::merge(&mut request.messages, profile, &mut changes);
         documents::mend(&mut request.messages, &mut changes);
         tool_config::derive(&mut request, &mut changes);
         tool_schema::lower(&mut request, profile, &mut changes);
@@ -88,4 +83,15 @@ impl Normalizer {
         let aliases = alias::give(&mut request, profile, &mut changes);
         Normalized { request, changes: changes.into_list(), aliases }
     }
+}
+
+/// Makes turns sound: each says something, roles alternate from the user's on, every tool call has its result.
+///
+/// Turns merge before pairing, so that calls which were made in parallel stay in one turn, and again after it, since
+/// pairing may leave two turns of one role side by side.
+pub(crate) fn mend_history(messages: &mut Vec<Message>, profile: &ModelProfile, changes: &mut Changes) {
+    turns::mend(messages, profile, changes);
+    turns::merge(messages, profile, changes);
+    tool_pairs::mend(messages, profile, changes);
+    turns::merge(messages, profile, changes);
 }
