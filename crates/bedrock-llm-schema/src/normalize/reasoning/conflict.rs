@@ -102,6 +102,7 @@ fn is_on(request: &ChatRequest, profile: &ModelProfile) -> bool {
         }
 }
 
+/// Every clash, what can only be settled without reasoning first: the rest is none then.
 fn clashes(request: &ChatRequest, profile: &ModelProfile) -> Vec<Clash> {
     let mut clashes = Vec::new();
     if !is_on(request, profile) {
@@ -109,13 +110,6 @@ fn clashes(request: &ChatRequest, profile: &ModelProfile) -> Vec<Clash> {
     }
     let facts = &profile.reasoning;
     let config = request.inference_config.as_ref();
-    let max_tokens = config.and_then(|config| config.max_tokens);
-    clashes.extend(
-        max_tokens
-            .filter(|most| budget(request, profile).is_some_and(|tokens| tokens >= u64::from(*most)))
-            .filter(|_| !is_interleaved(request))
-            .map(|max_tokens| Clash::Budget { max_tokens }),
-    );
     if facts.signed == Some(true) && budget(request, profile).is_some() && began_silently(&request.messages) {
         clashes.push(Clash::OpenTurn);
     }
@@ -150,6 +144,13 @@ fn clashes(request: &ChatRequest, profile: &ModelProfile) -> Vec<Clash> {
             clashes.push(Clash::TopK);
         }
     }
+    let max_tokens = config.and_then(|config| config.max_tokens);
+    clashes.extend(
+        max_tokens
+            .filter(|most| budget(request, profile).is_some_and(|tokens| tokens >= u64::from(*most)))
+            .filter(|_| !is_interleaved(request))
+            .map(|max_tokens| Clash::Budget { max_tokens }),
+    );
     clashes
 }
 

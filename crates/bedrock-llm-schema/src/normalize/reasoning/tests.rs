@@ -275,6 +275,14 @@ fn a_budget_that_leaves_no_room_is_lowered() {
 }
 
 #[test]
+fn what_is_settled_by_turning_reasoning_off_is_settled_alone() {
+    let open = || tool_loop(None).max_tokens(2000).temperature(0.2);
+    let (request, changes) = lowered(open().reasoning(Reasoning::Budget(4000)), &claude());
+    assert!(request == open());
+    assert_eq!(paths(&changes), ["reasoning", "additionalModelRequestFields.thinking"]);
+}
+
+#[test]
 fn nova_at_high_effort_takes_no_limit() {
     let request = || ask().max_tokens(500).temperature(0.5);
     let (given, changes) = lowered(request().reasoning(Effort::High), &nova());
