@@ -27,10 +27,10 @@ pub use conversation::Conversation;
 pub use error::{BoxError, Error, ErrorKind, Retry, ServiceError, ThrottleScope};
 pub use guardrail::{ApplyGuardrailRequest, ApplyGuardrailResponse, GuardrailConfig};
 pub use model::{Catalog, Family, ModelConfig, ModelId};
-pub use normalize::{Change, ChangeKind, Normalized, Normalizer, OnUnsupported};
+pub use normalize::{Change, ChangeKind, Normalized, Normalizer, OnUnsupported, ReasoningConflict};
 pub use request::{
-    ChatRequest, ChatStreamRequest, CountTokensRequest, CountTokensResponse, InferenceConfig, InvokeRequest,
-    InvokeResponse, InvokeStreamRequest, Operation, Request,
+    ChatRequest, ChatStreamRequest, CountTokensRequest, CountTokensResponse, Effort, InferenceConfig,
+    InvokeRequest, InvokeResponse, InvokeStreamRequest, Operation, Reasoning, Request,
 };
 pub use response::{ChatResponse, StopReason, Usage};
 pub use rules::{Violation, Violations};

@@ -1,13 +1,14 @@
 //! Properties: serde keeps whatever is in a request; the accumulator does not care how a stream is cut.
 
+use bedrock_llm_schema::content::ContentKind;
 use bedrock_llm_schema::content::citation::{Citation, CitationGeneratedContent, CitationsContentBlock};
 use bedrock_llm_schema::request::{PerformanceLatency, ServiceTierType};
 use bedrock_llm_schema::stream::{ContentBlockDelta, Ending, ReasoningDelta};
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{
-    Accumulator, Blob, CachePointBlock, CacheTtl, ChatRequest, ContentBlock, DocumentBlock, GuardrailConfig,
-    ImageBlock, ImageFormat, Message, ReasoningContentBlock, ReasoningTextBlock, Role, StopReason,
-    StreamEvent, ToolChoice, ToolResultBlock, ToolSpec, ToolUseBlock,
+    Accumulator, Blob, CachePointBlock, CacheTtl, ChatRequest, ContentBlock, DocumentBlock, Effort,
+    GuardrailConfig, ImageBlock, ImageFormat, Message, ReasoningContentBlock, ReasoningTextBlock, Role,
+    StopReason, StreamEvent, ToolChoice, ToolResultBlock, ToolSpec, ToolUseBlock,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -126,7 +127,8 @@ prop_compose! {
                 .performance(PerformanceLatency::Optimized)
                 .service_tier(ServiceTierType::Flex)
                 .json_schema("s", &json!({"type": "object"}))
-                .effort("low");
+                .effort("low")
+                .reasoning(Effort::Low);
         }
         request.additional_model_request_fields = fields;
         request.extra = extra;
@@ -153,11 +155,16 @@ fn block_events(index: u32, block: &ContentBlock, cuts: &[usize]) -> Vec<StreamE
             let deltas = pieces(&block.text, cuts).into_iter().map(ReasoningDelta::Text);
             events.extend(deltas.map(|delta| StreamEvent::reasoning(index, delta)));
             if let Some(signature) = &block.signature {
-                events.push(StreamEvent::reasoning(index, ReasoningDelta::Signature(signature.clone())));
+                let deltas = pieces(signature, cuts).into_iter().map(ReasoningDelta::Signature);
+                events.extend(deltas.map(|delta| StreamEvent::reasoning(index, delta)));
             }
         }
         ContentBlock::ReasoningContent(ReasoningContentBlock::RedactedContent(bytes)) => {
-            events.push(StreamEvent::reasoning(index, ReasoningDelta::RedactedContent(bytes.clone())));
+            let (first, rest) = bytes.as_bytes().split_at(cuts.first().unwrap_or(&0) % (bytes.0.len() + 1));
+            for piece in [first, rest] {
+                let delta = ReasoningDelta::RedactedContent(Blob::from(piece.to_vec()));
+                events.push(StreamEvent::reasoning(index, delta));
+            }
         }
         ContentBlock::ToolUse(call) => {
             events.push(StreamEvent::tool_use_start(index, &call.tool_use_id, &call.name));
@@ -222,7 +229,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_stream_loses_no_text_and_gives_no_half_tool_call(
+    fn a_cut_stream_loses_no_text_and_gives_no_half_tool_call_or_signature(
         blocks in vec(answer_block(), 1..5),
         cuts in vec(any::<usize>(), 0..6),
         picks in vec(any::<usize>(), 1..20),
@@ -239,6 +246,11 @@ proptest! {
         prop_assert_eq!(response.text().len(), text);
         for call in response.message.tool_uses() {
             prop_assert!(blocks.iter().any(|block| block.as_tool_use() == Some(call)));
+        }
+        for block in &response.message.content {
+            let is_signed = block.as_reasoning().is_some_and(|block| block.signature.is_some());
+            let is_opaque = block.kind() == ContentKind::ReasoningContent && block.as_reasoning().is_none();
+            prop_assert!(!(is_signed || is_opaque) || blocks.contains(block));
         }
     }
 

@@ -25,6 +25,7 @@ impl Settings {
         lowering.refuse(request.prompt_variables.as_ref(), "promptVariables")?;
         let paths = request.additional_model_response_field_paths.as_ref();
         lowering.refuse(paths, "additionalModelResponseFieldPaths")?;
+        lowering.refuse(request.reasoning.as_ref(), "reasoning")?;
         refuse_members(&request.extra, "", lowering)?;
         let config = inference(request, lowering)?;
         let mut number = |value: Option<f64>, name: &str| match value {
@@ -84,7 +85,7 @@ fn whole(number: &Number) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::EncodeOptions;
-    use bedrock_llm_schema::OnUnsupported;
+    use bedrock_llm_schema::{OnUnsupported, Reasoning};
     use serde_json::{Value, json};
 
     #[test]
@@ -110,6 +111,7 @@ mod tests {
     fn what_no_native_body_has_is_refused_by_name() {
         let mut request =
             ChatRequest::new("m").prompt_variable("a", "b").response_field_path("/x").temperature(f64::NAN);
+        request.reasoning = Some(Reasoning::Adaptive);
         request.extra.insert("hologram".into(), json!(1));
         let mut lowering =
             Lowering::new("test", &EncodeOptions::new(false).on_unsupported(OnUnsupported::Degrade));
@@ -117,6 +119,7 @@ mod tests {
         let dropped = [
             "promptVariables",
             "additionalModelResponseFieldPaths",
+            "reasoning",
             "hologram",
             "inferenceConfig.temperature",
         ];

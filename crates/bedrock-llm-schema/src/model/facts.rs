@@ -207,7 +207,7 @@ facts! {
         pub with_forced_tool: bool,
         /// Whether `temperature`, `topP` and top-k go together with reasoning.
         pub with_sampling: bool,
-        /// Whether `maxTokens` goes together with reasoning at its highest effort.
+        /// Whether `maxTokens`, `temperature` and `topP` go together with reasoning at high effort.
         pub with_max_tokens_at_high: bool,
     }
 }

@@ -20,6 +20,7 @@ use crate::{ChatRequest, Message};
 pub use alias::ToolAliases;
 pub(crate) use changes::Changes;
 pub use changes::{Change, ChangeKind};
+pub use reasoning::ReasoningConflict;
 
 /// What to do about something a model cannot do: a system prompt, a forced tool, a cache point, top-k, …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -41,6 +42,8 @@ pub enum OnUnsupported {
 pub struct Normalizer {
     /// What to do about something the model cannot do.
     pub on_unsupported: OnUnsupported,
+    /// What to do where a setting does not go together with reasoning.
+    pub reasoning_conflict: ReasoningConflict,
 }
 
 /// A request as its model takes it.
@@ -69,6 +72,13 @@ impl Normalizer {
         self
     }
 
+    /// Sets what to do where a setting does not go together with reasoning.
+    #[must_use]
+    pub fn reasoning_conflict(mut self, choice: ReasoningConflict) -> Self {
+        self.reasoning_conflict = choice;
+        self
+    }
+
     /// Gives a request the form its model takes.
     #[must_use]
     pub fn normalize(&self, mut request: ChatRequest, profile: &ModelProfile) -> Normalized {
@@ -78,7 +88,7 @@ impl Normalizer {
         documents::mend(&mut request.messages, &mut changes);
         tool_config::derive(&mut request, &mut changes);
         tool_schema::lower(&mut request, profile, &mut changes);
-        reasoning::lower(&mut request, profile, self.on_unsupported, &mut changes);
+        reasoning::lower(&mut request, profile, self, &mut changes);
         unsupported::settle(&mut request, profile, self.on_unsupported, &mut changes);
         let aliases = alias::give(&mut request, profile, &mut changes);
         Normalized { request, changes: changes.into_list(), aliases }

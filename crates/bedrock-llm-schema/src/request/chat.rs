@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{
-    InferenceConfig, Operation, OutputConfig, OutputFormat, PerformanceConfig, PromptVariableValue, Request,
-    ServiceTier,
+    InferenceConfig, Operation, OutputConfig, OutputFormat, PerformanceConfig, PromptVariableValue,
+    Reasoning, Request, ServiceTier,
 };
 use crate::content::tool::{Tool, ToolChoice, ToolConfig};
 use crate::content::{Message, SystemContentBlock};
@@ -67,6 +67,9 @@ pub struct ChatRequest {
     pub service_tier: Option<ServiceTier>,
     /// What form the answer should have.
     pub output_config: Option<OutputConfig>,
+    /// How much the model should think. Not the service's: normalising writes it in the family's fields, and a
+    /// request that still has it is refused.
+    pub reasoning: Option<Reasoning>,
     /// Members this version does not know; kept and sent as they came.
     #[serde(flatten)]
     pub extra: Extra,

@@ -5,6 +5,7 @@ mod config;
 mod count_tokens;
 mod invoke;
 mod operation;
+mod reasoning;
 
 pub use chat::{ChatRequest, ChatStreamRequest};
 pub use config::{
@@ -18,3 +19,4 @@ pub use count_tokens::{
 };
 pub use invoke::{InvokeRequest, InvokeResponse, InvokeStreamRequest};
 pub use operation::{Operation, Request};
+pub use reasoning::{Effort, Reasoning};

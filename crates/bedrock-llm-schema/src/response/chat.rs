@@ -152,6 +152,12 @@ impl ChatResponse {
     pub fn text(&self) -> String {
         self.message.text()
     }
+
+    /// All reasoning that can be read, joined as it stands.
+    #[must_use]
+    pub fn reasoning(&self) -> String {
+        self.message.reasoning()
+    }
 }
 
 /// The text a reader sees.

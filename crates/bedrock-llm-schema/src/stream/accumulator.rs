@@ -130,7 +130,8 @@ impl Accumulator {
     }
 
     /// The answer so far. Tool calls whose arguments are not whole stand in
-    /// [`incomplete_tool_uses`](ChatResponse::incomplete_tool_uses), not in the message. Until `messageStop`
+    /// [`incomplete_tool_uses`](ChatResponse::incomplete_tool_uses), not in the message, and reasoning has its
+    /// signature once its block is whole. Until `messageStop`
     /// the stop reason is the unknown value `""`.
     #[must_use]
     pub fn response(&self) -> ChatResponse {
@@ -144,7 +145,7 @@ impl Accumulator {
         }
         let mut content = Vec::with_capacity(self.blocks.len());
         for (index, block) in &self.blocks {
-            content.append(&mut block.content());
+            content.append(&mut block.content(block.stopped || self.stop_reason.is_some()));
             content.extend(tool_uses.remove(index).map(ContentBlock::ToolUse));
         }
         let message =
@@ -283,22 +284,22 @@ impl Block {
     }
 
     /// What the block is without its tool call.
-    fn content(&self) -> Vec<ContentBlock> {
+    ///
+    /// A signature or encrypted reasoning that is not whole would be refused when it goes back ("Invalid signature"),
+    /// so it is left out until it is.
+    fn content(&self, is_whole: bool) -> Vec<ContentBlock> {
         let mut content = Vec::with_capacity(1);
-        if let Some(text) = &self.reasoning {
+        let signature = self.signature.as_ref().filter(|_| is_whole);
+        // some models sign reasoning that they do not show; the signature must go back all the same
+        if self.reasoning.is_some() || signature.is_some() {
             let block = ReasoningTextBlock {
-                text: text.clone(),
-                signature: self.signature.clone(),
+                text: self.reasoning.clone().unwrap_or_default(),
+                signature: signature.cloned(),
                 extra: Extra::new(),
             };
             content.push(ReasoningContentBlock::ReasoningText(block).into());
-        } else if let Some(signature) = &self.signature {
-            // some models sign reasoning that they do not show; the signature must go back all the same
-            content.push(
-                ReasoningContentBlock::ReasoningText(ReasoningTextBlock::new("").signed(signature)).into(),
-            );
         }
-        if let Some(bytes) = &self.redacted {
+        if let Some(bytes) = self.redacted.as_ref().filter(|_| is_whole) {
             content.push(ReasoningContentBlock::RedactedContent(Blob(bytes.clone().freeze())).into());
         }
         if !self.citations.is_empty() {

@@ -21,6 +21,7 @@ pub(crate) fn refuse_unplaced(request: &ChatRequest, lowering: &mut Lowering) ->
     let paths = request.additional_model_response_field_paths.as_ref();
     lowering.refuse(paths, "additionalModelResponseFieldPaths")?;
     lowering.refuse(request.output_config.as_ref(), "outputConfig")?;
+    lowering.refuse(request.reasoning.as_ref(), "reasoning")?;
     refuse_members(&request.extra, "", lowering)
 }
 
