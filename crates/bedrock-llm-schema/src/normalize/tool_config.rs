@@ -38,7 +38,8 @@ pub(super) fn derive(request: &mut ChatRequest, changes: &mut Changes) {
     changes.mended("R-TOOL-CONFIG", "toolConfig", format!("declares tools that history calls: `{listed}`"));
 }
 
-fn says_nothing(config: &ToolConfig) -> bool {
+/// Whether there is neither a tool nor a choice that asks for one.
+pub(super) fn says_nothing(config: &ToolConfig) -> bool {
     config.tools.iter().all(|tool| matches!(tool, Tool::CachePoint(_)))
         && matches!(config.tool_choice, None | Some(ToolChoice::Auto(_)))
         && config.extra.is_empty()

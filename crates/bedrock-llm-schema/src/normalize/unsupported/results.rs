@@ -112,7 +112,8 @@ fn may_stand_beside(profile: &ModelProfile, kind: ContentKind) -> bool {
     profile.tools.result_company.as_ref().is_none_or(|kinds| kinds.contains(&kind))
 }
 
-/// Words in the form that a tool result may hold.
+/// Words in the form that a tool result may hold; blank text is refused.
 fn said(words: String, kinds: &[ContentKind]) -> ToolResultContentBlock {
+    let words = if words.trim().is_empty() { "(empty)".to_owned() } else { words };
     if kinds.contains(&ContentKind::Text) { words.into() } else { json!({"text": words}).into() }
 }

@@ -138,6 +138,8 @@ fn a_choice_of_tools_becomes_the_nearest_one() {
     assert_eq!(choice(&degraded(&some, &no_choice, &rule)), Value::Null);
 
     assert_eq!(choice(&mended(&two.tool_choice(ToolChoice::auto()), &no_choice, &rule)), Value::Null);
+    let none = degraded(&ask().tool_choice(ToolChoice::any()), &no_choice, &rule);
+    assert_eq!(none["toolConfig"], Value::Null);
     let only = ask().tool(spec("a")).tool(CachePointBlock::default()).tool_choice(ToolChoice::tool("a"));
     assert_eq!(choice(&mended(&only, &takes(&[ToolChoiceKind::Any]), &rule)), any);
 }
@@ -176,6 +178,9 @@ fn results_take_the_form_that_is_taken() {
     let json_result = with_result(ToolResultBlock::json("1", json!({"a": 1})));
     let after = mended(&json_result, &only(&[ContentKind::Text]), &["R-TOOL-RESULT"]);
     assert_eq!(content(&after), json!([{"text": "{\"a\":1}"}]));
+    let blank = with_result(ToolResultBlock::json("1", " "));
+    let after = mended(&blank, &only(&[ContentKind::Text]), &["R-TOOL-RESULT"]);
+    assert_eq!(content(&after), json!([{"text": "(empty)"}]));
     let after = mended(
         &with_result(ToolResultBlock::text("1", "x")),
         &only(&[ContentKind::Json]),

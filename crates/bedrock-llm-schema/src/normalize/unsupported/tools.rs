@@ -7,6 +7,7 @@ use super::media::{in_message, is_media};
 use crate::content::ContentKind;
 use crate::content::tool::{Tool, ToolConfig, ToolReferenceBlock};
 use crate::model::facts::ToolChoiceKind;
+use crate::normalize::tool_config::says_nothing;
 use crate::{
     ChatRequest, ContentBlock, ToolChoice, ToolResultBlock, ToolResultContentBlock, ToolResultStatus,
 };
@@ -19,7 +20,7 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let has_lost = system_tools(config, settler);
     strict(config, settler);
     choice(config, settler);
-    if has_lost && config.tools.iter().all(is_cache_point) {
+    if has_lost && config.tools.iter().all(is_cache_point) || says_nothing(config) {
         request.tool_config = None;
     }
 }
