@@ -148,7 +148,7 @@ wire_struct! {
     pub struct DocumentBlock {
         /// Its format. A source of text may leave it out.
         pub format: Option<DocumentFormat>,
-        /// A neutral name, 1 to 200 characters: letters, digits, single spaces, `-`, `(`, `)`, `[`, `]`.
+        /// A neutral name, 1 to 200 characters: letters, digits, single spaces, `-`, `_`, `(`, `)`, `[`, `]`.
         pub name: String,
         /// Where its content is.
         pub source: DocumentSource,
@@ -380,14 +380,17 @@ fn document_format(bytes: &[u8]) -> Result<DocumentFormat, MediaError> {
     })
 }
 
-/// A name in the characters the service takes: letters, digits, single spaces and `-()[]`.
-fn document_name(stem: &str) -> String {
-    let spaced: String = stem
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-()[]".contains(c) { c } else { ' ' })
-        .collect();
-    let name = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.is_empty() { "document".to_owned() } else { name.chars().take(200).collect() }
+/// The most characters a document's name may have.
+pub(crate) const DOCUMENT_NAME_MAX: usize = 200;
+
+/// A name in the characters the service takes: ASCII letters, digits, single spaces, `-()[]` and `_` (recording
+/// 3f12701e932a: `company_policy`). Any other character becomes a space; a name of which nothing stays is `document`.
+pub(crate) fn document_name(name: &str) -> String {
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || "-()[]_".contains(c);
+    let spaced: String = name.chars().map(|c| if is_taken(c) { c } else { ' ' }).collect();
+    let words = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    let name: String = words.chars().take(DOCUMENT_NAME_MAX).collect();
+    if name.is_empty() { "document".to_owned() } else { name.trim_end().to_owned() }
 }
 
 #[cfg(test)]
@@ -418,7 +421,7 @@ mod tests {
         let path = dir.join("Q3: report_v2.csv");
         std::fs::write(&path, "a,b\n1,2\n").unwrap();
         let document = DocumentBlock::from_path(&path).unwrap();
-        assert_eq!((document.name.as_str(), document.format), ("Q3 report v2", Some(DocumentFormat::Csv)));
+        assert_eq!((document.name.as_str(), document.format), ("Q3 report_v2", Some(DocumentFormat::Csv)));
         assert!(
             ImageBlock::from_path(dir.join("missing.png")).unwrap_err().to_string().contains("missing.png")
         );

@@ -1,0 +1,123 @@
+//! Cache points that a model does not take. They change what a call costs, never what it means.
+
+use super::Settler;
+use crate::content::tool::Tool;
+use crate::content::{CachePointBlock, ContentKind};
+use crate::model::facts::CachePlace;
+use crate::{CacheTtl, ChatRequest, ContentBlock, SystemContentBlock};
+
+pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
+    places(request, settler);
+    count(request, settler);
+    ttls(request, settler);
+}
+
+/// A cache point and where it stands.
+struct Point<'a> {
+    place: CachePlace,
+    path: String,
+    /// The kind of the block before it in its turn.
+    after: Option<ContentKind>,
+    point: &'a mut CachePointBlock,
+}
+
+/// Visits every cache point, in the order in which the model reads; one for which `keep` is false goes.
+fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
+    if let Some(config) = &mut request.tool_config {
+        let mut index = 0..;
+        config.tools.retain_mut(|tool| {
+            let path = format!("toolConfig.tools[{}].cachePoint", index.next().unwrap_or(0));
+            let Tool::CachePoint(point) = tool else { return true };
+            keep(Point { place: CachePlace::Tools, path, after: None, point })
+        });
+    }
+    if let Some(blocks) = request.system.as_mut().filter(|blocks| !blocks.is_empty()) {
+        let mut index = 0..;
+        blocks.retain_mut(|block| {
+            let path = format!("system[{}].cachePoint", index.next().unwrap_or(0));
+            let SystemContentBlock::CachePoint(point) = block else { return true };
+            keep(Point { place: CachePlace::System, path, after: None, point })
+        });
+        if blocks.is_empty() {
+            request.system = None;
+        }
+    }
+    for (turn, message) in request.messages.iter_mut().enumerate() {
+        let (mut index, mut before) = (0.., None);
+        message.content.retain_mut(|block| {
+            let index = index.next().unwrap_or(0);
+            let after = before.replace(block.kind());
+            let ContentBlock::CachePoint(point) = block else { return true };
+            let path = format!("messages[{turn}].content[{index}].cachePoint");
+            let is_kept = keep(Point { place: CachePlace::Messages, path, after, point });
+            if !is_kept {
+                before = after;
+            }
+            is_kept
+        });
+    }
+}
+
+fn places(request: &mut ChatRequest, settler: &mut Settler<'_>) {
+    let profile = settler.profile;
+    let takes_none = profile.features.prompt_caching == Some(false);
+    let facts = &profile.cache;
+    if !takes_none && facts.places.is_none() && facts.not_after.is_none() {
+        return;
+    }
+    retain(request, |point| {
+        let is_elsewhere = facts.places.as_ref().is_some_and(|places| !places.contains(&point.place));
+        let not_after =
+            point.after.filter(|kind| facts.not_after.as_ref().is_some_and(|kinds| kinds.contains(kind)));
+        let cannot = match not_after {
+            _ if takes_none => "the model takes no cache points".to_owned(),
+            _ if is_elsewhere => "the model takes no cache points here".to_owned(),
+            Some(kind) => format!("the model takes no cache point after {kind}"),
+            None => return true,
+        };
+        !settler.degrades("R-CACHE-PLACE", point.path, &cannot, "left out")
+    });
+}
+
+/// Keeps those of tools and system, which the most requests share, and of the messages' the last, which reach
+/// furthest.
+fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
+    let Some(max) = settler.profile.cache.max_points.and_then(|max| usize::try_from(max).ok()) else {
+        return;
+    };
+    let mut places = Vec::new();
+    retain(request, |point| {
+        places.push(point.place);
+        true
+    });
+    if places.len() <= max || settler.profile.features.prompt_caching == Some(false) {
+        return;
+    }
+    let cannot = format!("the model takes {max} cache points, not {}", places.len());
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by_key(|&index| (std::cmp::Reverse(places.get(index)), index));
+    order.truncate(places.len() - max);
+    let mut index = 0..;
+    retain(request, |point| {
+        let is_too_many = index.next().is_some_and(|index| order.contains(&index));
+        !is_too_many || !settler.degrades("R-CACHE-COUNT", point.path, &cannot, "left out")
+    });
+}
+
+/// A life that is not taken becomes the default one.
+fn ttls(request: &mut ChatRequest, settler: &mut Settler<'_>) {
+    let profile = settler.profile;
+    let Some(taken) = &profile.cache.ttls else { return };
+    retain(request, |Point { path, point, .. }| {
+        let Some(ttl) = point.ttl.as_ref().filter(|ttl| !taken.contains(ttl)) else { return true };
+        let path = format!("{path}.ttl");
+        let cannot = format!("the model keeps no cache for {ttl}");
+        if *ttl == CacheTtl::FiveMinutes {
+            settler.mended("R-CACHE-TTL", path, "left out: it is so anyway");
+            point.ttl = None;
+        } else if settler.degrades("R-CACHE-TTL", path, &cannot, "the default in its place") {
+            point.ttl = None;
+        }
+        true
+    });
+}
