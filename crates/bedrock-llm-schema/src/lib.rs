@@ -10,6 +10,7 @@ pub mod request;
 pub mod response;
 pub mod rules;
 pub mod stream;
+pub mod tokens;
 pub mod wire;
 
 pub use blob::Blob;
@@ -33,6 +34,7 @@ pub use request::{
 pub use response::{ChatResponse, StopReason, Usage};
 pub use rules::{Violation, Violations};
 pub use stream::{Accumulator, ChatStream, InvokeStream, StreamEvent};
+pub use tokens::TokenCount;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
