@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod blob;
+pub mod cache;
 pub mod content;
 pub mod error;
 pub mod guardrail;
@@ -14,6 +15,7 @@ pub mod tokens;
 pub mod wire;
 
 pub use blob::Blob;
+pub use cache::{CachePlan, CacheReport, CacheVerdict, PrefixDifference, first_difference};
 pub use content::media::{
     AudioBlock, DocumentBlock, DocumentFormat, ImageBlock, ImageFormat, MediaError, VideoBlock,
 };

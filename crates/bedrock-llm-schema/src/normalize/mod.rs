@@ -15,6 +15,7 @@ mod turns;
 mod unsupported;
 
 use crate::ChatRequest;
+use crate::cache::CachePlan;
 use crate::model::ModelProfile;
 
 pub use alias::ToolAliases;
@@ -44,6 +45,8 @@ pub enum OnUnsupported {
 pub struct Normalizer {
     /// What to do about something the model cannot do.
     pub on_unsupported: OnUnsupported,
+    /// Where cache points are placed in requests that have none; `None`, the default, places none.
+    pub cache: Option<CachePlan>,
 }
 
 /// A request as its model takes it.
@@ -72,6 +75,13 @@ impl Normalizer {
         self
     }
 
+    /// Places cache points in requests that have none.
+    #[must_use]
+    pub fn cache(mut self, plan: CachePlan) -> Self {
+        self.cache = Some(plan);
+        self
+    }
+
     /// Gives a request the form its model takes.
     #[must_use]
     pub fn normalize(&self, mut request: ChatRequest, profile: &ModelProfile) -> Normalized {
@@ -85,6 +95,7 @@ impl Normalizer {
         tool_schema::lower(&mut request, profile, &mut changes);
         reasoning::lower(&mut request, profile, self.on_unsupported, &mut changes);
         unsupported::settle(&mut request, profile, self.on_unsupported, &mut changes);
+        self.cache.iter().for_each(|plan| plan.place(&mut request, profile, &mut changes));
         let aliases = alias::give(&mut request, profile, &mut changes);
         Normalized { request, changes: changes.into_list(), aliases }
     }
