@@ -98,8 +98,14 @@ fn estimates_are_near_what_the_service_counts() {
     }
     let is_near = |ratio: &f64| (0.67..=1.5).contains(ratio);
     let near = all.iter().filter(|ratio| is_near(ratio)).count();
-    println!("all: {} calls, median {:.2}, {near} within a factor of 1.5", all.len(), median(&mut all));
+    let close = all.iter().filter(|ratio| (0.85..=1.15).contains(*ratio)).count();
+    println!(
+        "all: {} calls, median {:.2}, {close} within 15 %, {near} within a factor of 1.5",
+        all.len(),
+        median(&mut all)
+    );
     assert!(near * 10 >= all.len() * 7, "{near} of {}", all.len());
+    assert!(close * 2 >= all.len(), "{close} of {}", all.len());
 }
 
 #[test]

@@ -257,7 +257,11 @@ fn compare_rows(
     let found = found.or_else(|| {
         let shared = before.len().min(after.len());
         match (before.get(shared), after.get(shared)) {
-            (Some(old), _) => Some(Found::new(&old.path, Removed, Some(&old.value), None)),
+            // a turn's role stands for the turn
+            (Some(old), _) => {
+                let path = old.path.trim_end_matches(".role");
+                Some(Found::new(path, Removed, Some(&old.value), None))
+            }
             (_, Some(new)) if !may_go_on => Some(Found::new(&new.path, Added, None, Some(&new.value))),
             _ => None,
         }

@@ -17,13 +17,19 @@ const MIN_TOKENS: u64 = 1024;
 /// The most points where the profile does not know: 4 for all families that have them.
 const MAX_POINTS: usize = 4;
 
+/// The blocks right after which no point stands where the profile does not know: Claude refuses one after reasoning
+/// (<https://github.com/anomalyco/opencode/issues/36517>) and after documents other than PDF
+/// (<https://github.com/strands-agents/harness-sdk/issues/1966>).
+const NOT_AFTER: &[ContentKind] = &[ContentKind::ReasoningContent, ContentKind::Document];
+
 /// Where cache points go in a request, within the limits of its model.
 ///
 /// Points go to the end of the tools, to the end of the system prompt, and to the end of the user's last turns
 /// (*history anchors*), as far as the model's [profile](ModelProfile) allows. Of two anchors the later one writes what
 /// the next call reads, and the earlier one stands where the call before wrote, so that in a growing conversation each
 /// call reads all but its newest turns. A point is placed only where the tokens before it, as estimated, are about as
-/// many as the model wants; the estimate may be a quarter short, since a point too early costs nothing.
+/// many as the model wants; the estimate may be a quarter short, since the service passes over a point that comes too
+/// early. None is placed right after a block where the family refuses it: such a turn's point moves in front of it.
 ///
 /// A request that has a cache point of your own is left as it is. So apply the plan to the conversation as you keep it,
 /// not to what the plan gave for an earlier call. Where the model cannot cache, or nobody knows, nothing is placed and
@@ -184,7 +190,7 @@ impl CachePlan {
         };
         let min = profile.cache.min_tokens.unwrap_or(MIN_TOKENS);
         let is_enough = |tokens: u64| tokens.saturating_mul(4) >= min.saturating_mul(3);
-        let not_after = profile.cache.not_after.as_deref().unwrap_or(&[ContentKind::ReasoningContent]);
+        let not_after = profile.cache.not_after.as_deref().unwrap_or(NOT_AFTER);
 
         let mut spots = Vec::new();
         let tools = request.tool_config.as_ref().map_or(&[][..], |config| &config.tools);

@@ -140,7 +140,7 @@ fn the_usual_suspects_are_explained() {
     );
     let mut cut = request();
     cut.messages.truncate(1);
-    is(&told(&request(), &cut), "messages[1].role", PrefixPart::Messages, Removed, "lost something");
+    is(&told(&request(), &cut), "messages[1]", PrefixPart::Messages, Removed, "lost something");
 
     let other = ChatRequest { model: "m2".into(), ..later };
     is(&told(&timed, &other), "modelId", PrefixPart::Model, Changed, "the model changed");

@@ -120,8 +120,14 @@ fn a_prefix_below_the_minimum_gets_no_point() {
 fn no_point_stands_where_the_family_refuses_it() {
     let document = crate::DocumentBlock::from_text("report", long());
     let turn = |blocks: Vec<ContentBlock>| ChatRequest::new("m").message(Message::new(Role::User, blocks));
+    // recording 08327e4d4f6c has a point after text that follows a document
+    let text_last = turn(vec![document.clone().into(), long().into()]);
+    assert_eq!(paths(&CachePlan::auto(), &text_last, &claude()), ["messages[0].content[2]"]);
     let before = turn(vec![long().into(), document.clone().into()]);
     assert_eq!(paths(&CachePlan::auto(), &before, &claude()), ["messages[0].content[1]"]);
+    let mut unknown = claude();
+    unknown.cache.not_after = None;
+    assert_eq!(paths(&CachePlan::auto(), &before, &unknown), ["messages[0].content[1]"]);
     assert_eq!(paths(&CachePlan::auto(), &turn(vec![document.into()]), &claude()), [""; 0]);
 }
 
