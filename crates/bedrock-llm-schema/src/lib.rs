@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod blob;
+pub mod cache;
 pub mod content;
 pub mod conversation;
 pub mod error;
@@ -11,9 +12,11 @@ pub mod request;
 pub mod response;
 pub mod rules;
 pub mod stream;
+pub mod tokens;
 pub mod wire;
 
 pub use blob::Blob;
+pub use cache::{CachePlan, CacheReport, CacheVerdict, PrefixDifference, first_difference};
 pub use content::media::{
     AudioBlock, DocumentBlock, DocumentFormat, ImageBlock, ImageFormat, MediaError, VideoBlock,
 };
@@ -35,6 +38,7 @@ pub use request::{
 pub use response::{ChatResponse, StopReason, Usage};
 pub use rules::{Violation, Violations};
 pub use stream::{Accumulator, ChatStream, InvokeStream, StreamEvent};
+pub use tokens::TokenCount;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -12,7 +12,6 @@ mod numbers;
 mod phrases;
 mod story;
 mod talk;
-mod tokens;
 mod tools;
 mod words;
 
@@ -26,11 +25,16 @@ use bedrock_llm_schema::{
 };
 use serde_json::Value;
 
+pub(crate) use bedrock_llm_schema::tokens::{of_text as estimate, pieces};
 pub(crate) use guardrail::apply as apply_guardrail;
 pub use guardrail::{GUARDED_WORD, LOCAL_GUARDRAIL};
-pub(crate) use tokens::{estimate, of_request as count, pieces};
 
 use crate::events;
+
+/// How many tokens a request is; answers are streamed piece by piece, and `maxTokens` and usage count pieces, too.
+pub(crate) fn count(request: &ChatRequest) -> u64 {
+    request.estimate_tokens().tokens()
+}
 
 /// Answers a request, as events; folded they are the answer in one.
 pub(crate) fn respond(request: &ChatRequest, started: Instant) -> Vec<StreamEvent> {

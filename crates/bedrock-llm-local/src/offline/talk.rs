@@ -7,7 +7,7 @@ use bedrock_llm_schema::{ChatRequest, ContentBlock, Message, Role, ToolResultBlo
 use serde_json::Value;
 
 use super::fill::fill;
-use super::media::{describe_image, document_text};
+use super::media::describe_image;
 use super::words::{best, matter, sentences};
 use super::{numbers, story, tools};
 
@@ -96,7 +96,7 @@ fn tool_result(request: &ChatRequest, result: &ToolResultBlock) -> String {
         ToolResultContentBlock::Json(value) => in_words(value),
         ToolResultContentBlock::Image(image) => describe_image(image),
         ToolResultContentBlock::Document(document) => {
-            document_text(document).unwrap_or_default().trim().to_owned()
+            document.readable_text().unwrap_or_default().trim().to_owned()
         }
         ToolResultContentBlock::SearchResult(found) => {
             found.content.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(" ")
@@ -197,7 +197,7 @@ fn found(request: &ChatRequest, asked: &str) -> Option<String> {
             let is_users = message.role == Role::User && place < last;
             match block {
                 ContentBlock::Document(document) => {
-                    given.extend(document_text(document).map(|text| (false, text.into_owned())));
+                    given.extend(document.readable_text().map(|text| (false, text.into_owned())));
                 }
                 ContentBlock::SearchResult(result) => {
                     given.extend(result.content.iter().map(|part| (false, part.text.clone())));
@@ -251,7 +251,7 @@ fn attachments(request: &ChatRequest) -> Option<String> {
         ContentBlock::Document(document) => {
             let format = document.format.as_ref().map_or("txt", |format| format.as_str());
             let name = &document.name;
-            Some(match document_text(document) {
+            Some(match document.readable_text() {
                 Some(text) => {
                     let begins = sentences(&text).first().copied().unwrap_or_default().to_owned();
                     format!(

@@ -1,6 +1,7 @@
 //! What a message is made of.
 
 pub mod citation;
+mod inspect;
 mod kind;
 pub mod media;
 mod message;

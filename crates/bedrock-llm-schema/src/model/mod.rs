@@ -19,7 +19,7 @@ mod profile;
 pub use catalog::{Catalog, KnownFact};
 pub use config::ModelConfig;
 pub use error::ConfigError;
-pub use facts::{Alphabet, Features};
+pub use facts::{Alphabet, CachePlace, Features};
 pub use family::Family;
 pub use geography::Geography;
 pub use id::{ModelId, ModelIdError, ModelIdKind};

@@ -25,6 +25,8 @@ pub struct Change {
 pub enum ChangeKind {
     /// The form was mended; what was meant stays.
     Mended,
+    /// Something was added that the request did not ask for by itself: a cache point that a plan places.
+    Added,
     /// Something the model cannot do was left out or replaced.
     Degraded,
     /// Nothing was changed, but the profile says the model cannot do this.

@@ -14,6 +14,7 @@ mod tool_schema;
 pub(crate) mod turns;
 mod unsupported;
 
+use crate::cache::CachePlan;
 use crate::model::ModelProfile;
 use crate::{ChatRequest, Message};
 
@@ -44,6 +45,8 @@ pub struct Normalizer {
     pub on_unsupported: OnUnsupported,
     /// What to do where a setting does not go together with reasoning.
     pub reasoning_conflict: ReasoningConflict,
+    /// Where cache points are placed in requests that have none; `None`, the default, places none.
+    pub cache: Option<CachePlan>,
 }
 
 /// A request as its model takes it.
@@ -79,17 +82,27 @@ impl Normalizer {
         self
     }
 
+    /// Places cache points in requests that have none.
+    #[must_use]
+    pub fn cache(mut self, plan: CachePlan) -> Self {
+        self.cache = Some(plan);
+        self
+    }
+
     /// Gives a request the form its model takes.
     #[must_use]
     pub fn normalize(&self, mut request: ChatRequest, profile: &ModelProfile) -> Normalized {
         let mut changes = Changes::default();
         mend_history(&mut request.messages, profile, &mut changes);
         turns::mend_system(&mut request, &mut changes);
+        reasoning::lower(&mut request, profile, self, &mut changes);
+        unsupported::settle(&mut request, profile, self.on_unsupported, &mut changes);
+        // again, since what was taken out may leave turns to drop or merge
+        mend_history(&mut request.messages, profile, &mut changes);
         documents::mend(&mut request.messages, &mut changes);
         tool_config::derive(&mut request, &mut changes);
         tool_schema::lower(&mut request, profile, &mut changes);
-        reasoning::lower(&mut request, profile, self, &mut changes);
-        unsupported::settle(&mut request, profile, self.on_unsupported, &mut changes);
+        self.cache.iter().for_each(|plan| plan.place(&mut request, profile, &mut changes));
         let aliases = alias::give(&mut request, profile, &mut changes);
         Normalized { request, changes: changes.into_list(), aliases }
     }

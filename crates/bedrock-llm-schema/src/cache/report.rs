@@ -1,0 +1,150 @@
+//! [`CacheReport`]: what the prompt cache brought in one call.
+
+use super::count_points;
+use crate::{CacheTtl, ChatRequest, ChatResponse, Role, Usage};
+
+/// What the prompt cache brought in one call.
+///
+/// ```
+/// use bedrock_llm_schema::{CacheReport, CacheVerdict, ChatRequest, ContentBlock, Message, Usage};
+///
+/// let message = Message::user("a long document").with(ContentBlock::cache_point()).with("Sum it up.");
+/// let request = ChatRequest::new("us.amazon.nova-lite-v1:0").message(message);
+/// let usage: Usage = serde_json::from_str(
+///     r#"{"inputTokens": 22, "outputTokens": 13, "totalTokens": 2527, "cacheReadInputTokens": 2492}"#,
+/// )?;
+/// let report = CacheReport::of(&request, &usage);
+/// assert_eq!(report.verdict, CacheVerdict::Hit);
+/// assert_eq!((report.read, report.uncached), (2492, 22));
+/// assert!(report.hit_ratio() > 0.99);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct CacheReport {
+    /// How many cache points the request had.
+    pub points: usize,
+    /// Tokens read from the cache.
+    pub read: u64,
+    /// Tokens written to the cache.
+    pub written: u64,
+    /// Of these, what lives for five minutes.
+    pub written_for_five_minutes: u64,
+    /// Of these, what lives for an hour.
+    pub written_for_one_hour: u64,
+    /// Input tokens that the cache had no part in.
+    pub uncached: u64,
+    /// What to make of it.
+    pub verdict: CacheVerdict,
+}
+
+/// What to make of a call's cache tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CacheVerdict {
+    /// Something was read; some models do so without cache points.
+    Hit,
+    /// The request has no cache points.
+    NoCachePoints,
+    /// Something was written and nothing read, as is right for the first call of a conversation.
+    Written,
+    /// Something was written and nothing read, though the request continues a conversation whose call before should
+    /// have written: its entry is gone, or the beginning has changed, which
+    /// [`first_difference`](super::first_difference) explains.
+    Missed,
+    /// There are cache points, but nothing was read or written: there are fewer tokens before them than the model
+    /// wants, or the model ignores them.
+    BelowMinimum,
+}
+
+impl CacheReport {
+    /// Reads the report off a request and what its call used.
+    #[must_use]
+    pub fn of(request: &ChatRequest, usage: &Usage) -> Self {
+        let points = count_points(request);
+        let (read, written) = (usage.cache_read(), usage.cache_write());
+        let verdict = match (points, written) {
+            _ if read > 0 => CacheVerdict::Hit,
+            (0, _) => CacheVerdict::NoCachePoints,
+            (_, 0) => CacheVerdict::BelowMinimum,
+            _ if has_earlier_call(request) => CacheVerdict::Missed,
+            _ => CacheVerdict::Written,
+        };
+        Self {
+            points,
+            read,
+            written,
+            written_for_five_minutes: usage.cache_write_with(&CacheTtl::FiveMinutes),
+            written_for_one_hour: usage.cache_write_with(&CacheTtl::OneHour),
+            uncached: usage.input_tokens,
+            verdict,
+        }
+    }
+
+    /// The share of all input that was read from the cache, 0 to 1; 0 where there was no input.
+    #[must_use]
+    pub fn hit_ratio(&self) -> f64 {
+        match self.read.saturating_add(self.written).saturating_add(self.uncached) {
+            0 => 0.0,
+            all => self.read as f64 / all as f64,
+        }
+    }
+}
+
+impl ChatResponse {
+    /// What the prompt cache brought in the call that gave this answer to `request`.
+    #[must_use]
+    pub fn cache_report(&self, request: &ChatRequest) -> CacheReport {
+        CacheReport::of(request, &self.usage)
+    }
+}
+
+/// Whether a call before this one can have left something to read: a turn follows an answer.
+fn has_earlier_call(request: &ChatRequest) -> bool {
+    let answer = request.messages.iter().position(|message| message.role == Role::Assistant);
+    answer.is_some_and(|answer| request.messages.len() > answer + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ContentBlock, Message};
+
+    fn usage(input: u64, read: u64, written: u64) -> Usage {
+        Usage {
+            cache_read_input_tokens: Some(read),
+            cache_write_input_tokens: Some(written),
+            ..Usage::new(input, 5)
+        }
+    }
+
+    #[test]
+    fn verdicts() {
+        let point = || Message::user("long").with(ContentBlock::cache_point());
+        let none = ChatRequest::new("m").message("short");
+        let first = ChatRequest::new("m").message(point());
+        let later = first.clone().message(Message::assistant("yes")).message(point());
+        for (request, usage, verdict) in [
+            (&none, usage(9, 0, 0), CacheVerdict::NoCachePoints),
+            (&none, Usage::new(9, 1), CacheVerdict::NoCachePoints),
+            (&none, usage(9, 2000, 0), CacheVerdict::Hit),
+            (&first, usage(9, 0, 2000), CacheVerdict::Written),
+            (&first, usage(9, 0, 0), CacheVerdict::BelowMinimum),
+            (&later, usage(9, 0, 2000), CacheVerdict::Missed),
+            (&later, usage(9, 0, 0), CacheVerdict::BelowMinimum),
+            (&later, usage(9, 1500, 500), CacheVerdict::Hit),
+        ] {
+            assert_eq!(CacheReport::of(request, &usage).verdict, verdict, "{request:?} {usage:?}");
+        }
+    }
+
+    #[test]
+    fn the_ratio_is_over_all_input() {
+        let request = ChatRequest::new("m");
+        let report = CacheReport::of(&request, &usage(50, 100, 50));
+        assert!((report.hit_ratio() - 0.5).abs() < 1e-9);
+        assert_eq!((report.written_for_five_minutes, report.written_for_one_hour), (50, 0));
+        assert!(CacheReport::of(&request, &Usage::default()).hit_ratio().abs() < 1e-9);
+    }
+}
