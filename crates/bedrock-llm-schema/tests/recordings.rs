@@ -7,9 +7,10 @@
 
 use std::path::PathBuf;
 
+use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
     Accumulator, ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse,
-    CountTokensRequest, CountTokensResponse, ErrorKind, Message, Role, ServiceError, StreamEvent,
+    CountTokensRequest, CountTokensResponse, ErrorKind, Message, Normalizer, Role, ServiceError, StreamEvent,
     ToolResultBlock,
 };
 use serde::Serialize;
@@ -66,6 +67,20 @@ fn converse_bodies_round_trip_and_keep_the_rules() {
                 .streaming()
                 .validate()
                 .unwrap_or_else(|error| panic!("{file} was accepted by Bedrock: {error}"));
+        }
+    }
+}
+
+#[test]
+fn names_that_the_service_took_stay() {
+    for (file, recording) in recordings("converse").iter().chain(&recordings("converse-stream")) {
+        if recording["response"]["status"] == 200 {
+            let request: ChatRequest = serde_json::from_value(recording["request"]["body"].clone()).unwrap();
+            let normalized = Normalizer::new().normalize(request, &ModelProfile::default());
+            assert!(normalized.aliases.is_empty(), "{file}");
+            let mut changes = normalized.changes.iter();
+            let change = changes.find(|it| matches!(it.rule, "R-DOC-NAME" | "R-TOOL-CONFIG" | "R-TOOLS"));
+            assert_eq!(change, None, "{file}");
         }
     }
 }

@@ -102,7 +102,7 @@ fn answers_and_streams_get_names_back() {
     let restored = accumulator.response();
     assert_eq!(restored.message.tool_uses().next().unwrap().name, "a.b");
     let mut response = restored.clone();
-    for call in response.message.content.iter_mut() {
+    for call in &mut response.message.content {
         if let ContentBlock::ToolUse(call) = call {
             call.name = "a_b".into();
         }
