@@ -5,7 +5,7 @@ use crate::ChatRequest;
 use crate::content::reasoning::ReasoningContentBlock;
 use crate::content::{ContentBlock, Message};
 use crate::model::ModelProfile;
-use crate::normalize::{Changes, turns};
+use crate::normalize::Changes;
 
 /// Leaves out the reasoning a model would refuse. What stays is not touched: a changed byte breaks its signature.
 pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes: &mut Changes) {
@@ -45,7 +45,6 @@ pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes:
         turn += 1;
         stays
     });
-    turns::merge(&mut request.messages, profile, changes);
 }
 
 fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<&'static str> {
