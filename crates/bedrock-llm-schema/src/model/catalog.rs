@@ -169,7 +169,7 @@ impl Catalog {
         let mut merged = known.unwrap_or_else(|| self.profile(about).into_owned());
         merged.id = profile.id.clone();
         merged.overlay(&profile);
-        self.models.insert(merged.id.clone(), merged);
+        self.models.insert(profile.id, merged);
     }
 
     /// Adds what holds for whole families, in order, over all that was known.

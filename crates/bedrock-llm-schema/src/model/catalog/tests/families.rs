@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::*;
 use super::find;
+use crate::model::Alphabet;
 use crate::model::facts::{ReasoningStyle, ToolChoiceKind};
 use crate::{CacheTtl, Operation};
 
@@ -73,7 +74,7 @@ fn a_later_entry_wins_and_the_geography_is_no_part_of_a_pattern() {
     let opus = find("us.anthropic.claude-opus-4-7").unwrap();
     assert_eq!((opus.sampling.temperature, opus.sampling.top_k.as_deref()), (Some(false), Some("")));
     let nova = find("us.amazon.nova-2-lite-v1:0").unwrap();
-    assert_eq!(nova.tools.name_alphabet.as_ref().map(|it| it.as_str()), Some("a-zA-Z0-9_"));
+    assert_eq!(nova.tools.name_alphabet.as_ref().map(Alphabet::as_str), Some("a-zA-Z0-9_"));
     assert_eq!(nova.tools.name_max, Some(64), "what the later entry does not say stays");
     assert_eq!(
         find("amazon.nova-canvas-v1:0").unwrap().access.operations,
