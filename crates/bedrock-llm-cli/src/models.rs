@@ -1,20 +1,26 @@
 //! `bedrock-llm models`: what the catalog knows.
 
-use bedrock_llm_schema::Catalog;
-use bedrock_llm_schema::model::{Mode, ModelProfile, Price};
+use bedrock_llm_schema::model::{KnownFact, Mode, ModelIdKind, ModelProfile, Price};
+use bedrock_llm_schema::{Catalog, ModelId};
 
 use crate::print;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only models whose id contains this.
+    /// Only models whose id contains this; with --facts, the whole id or ARN of one model.
     filter: Option<String>,
-    /// Print all facts as JSON, one model a line.
+    /// Print all facts as JSON, one model a line; with --facts, one fact a line.
     #[arg(long)]
     json: bool,
+    /// Print every known fact of one model: what it takes and refuses, and where and when that was learned.
+    #[arg(long, requires = "filter")]
+    facts: bool,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(id) = args.filter.as_deref().filter(|_| args.facts) {
+        return facts(&ModelId::from(id), args.json);
+    }
     let part = args.filter.as_deref().unwrap_or_default().to_lowercase();
     let wanted = |model: &&ModelProfile| model.id.as_str().to_lowercase().contains(&part);
     let models: Vec<&ModelProfile> = Catalog::builtin().iter().filter(wanted).collect();
@@ -50,6 +56,36 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "Limits in tokens; prices on demand, in US dollars per million tokens, as of {}. - is unknown, or paid otherwise.",
         Catalog::builtin().taken()
     );
+    Ok(())
+}
+
+/// Every fact of one model, which need not be listed: its family's facts hold for it too.
+fn facts(id: &ModelId, json: bool) -> anyhow::Result<()> {
+    let catalog = Catalog::builtin();
+    anyhow::ensure!(
+        catalog.get(id).is_some() || id.kind() != ModelIdKind::Unknown,
+        "`{id}` is no id of a model; `bedrock-llm models {id}` lists those whose id contains it"
+    );
+    let facts = catalog.sources(id);
+    anyhow::ensure!(!facts.is_empty(), "nothing is known of `{id}`: its id does not tell which model it is");
+    if json {
+        for fact in facts {
+            print::line(serde_json::to_string(&fact)?)?;
+        }
+        return Ok(());
+    }
+    let width = |column: fn(&KnownFact) -> usize| facts.iter().map(column).max().unwrap_or_default();
+    let paths = width(|fact| fact.path.len());
+    let values = width(|fact| fact.value.to_string().len()).min(40);
+    for fact in &facts {
+        let (source, date) = (fact.source.as_deref().unwrap_or("price map"), fact.date.as_deref());
+        print::line(format_args!(
+            "{:<paths$}  {:<values$}  {}  {source}",
+            fact.path,
+            fact.value.to_string(),
+            date.unwrap_or(&format!("{:<10}", catalog.taken())),
+        ))?;
+    }
     Ok(())
 }
 

@@ -232,4 +232,22 @@ fn lint_lists_the_rules_and_refuses_what_is_no_request() {
         .assert()
         .code(2)
         .stderr(contains("messages[0].content"));
+
+#[test]
+fn the_facts_of_a_model_come_with_their_sources() {
+    // a profile that is not listed has the facts of its model
+    bedrock_llm(&["models", "mx.deepseek.r1-v1:0", "--facts"])
+        .assert()
+        .success()
+        .stdout(contains("access.on_demand").and(contains("2026-11-22  recording 9fe443003d6b")))
+        .stdout(contains("max_input_tokens").and(contains("price map")));
+    let output = bedrock_llm(&["models", "--facts", "--json", "xai.grok-4.99"]).assert().success();
+    for line in String::from_utf8(output.get_output().stdout.clone()).unwrap().lines() {
+        let fact: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(fact["path"].is_string() && fact["source"].is_string(), "{line}");
+    }
+    bedrock_llm(&["models", "--facts"]).assert().failure();
+    bedrock_llm(&["models", "nova", "--facts"]).assert().failure().stderr(contains("no id of a model"));
+    let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/1arbu5hu2sjr";
+    bedrock_llm(&["models", arn, "--facts"]).assert().failure().stderr(contains("nothing is known"));
 }

@@ -69,7 +69,7 @@ impl Catalog {
             for (id, profile) in &mut catalog.models {
                 profile.id = id.clone();
             }
-            families.facts.into_iter().for_each(|facts| catalog.add(facts));
+            catalog.add(families.facts);
             catalog
         });
         &BUILTIN
@@ -169,18 +169,19 @@ impl Catalog {
         let mut merged = known.unwrap_or_else(|| self.profile(about).into_owned());
         merged.id = profile.id.clone();
         merged.overlay(&profile);
-        self.models.insert(merged.id.clone(), merged);
+        self.models.insert(profile.id, merged);
     }
 
-    /// Adds what holds for whole families, over all that was known.
-    fn add(&mut self, facts: FamilyFacts) {
+    /// Adds what holds for whole families, in order, over all that was known.
+    fn add(&mut self, facts: Vec<FamilyFacts>) {
         for (id, profile) in &mut self.models {
             let about = profile.base_model.clone();
-            if facts.hold_for(about.as_ref().unwrap_or(id)) {
+            let Some(base) = about.as_ref().unwrap_or(id).base() else { continue };
+            for facts in facts.iter().filter(|facts| facts.hold_for_base(base)) {
                 profile.overlay(&facts.profile);
             }
         }
-        self.facts.push(facts);
+        self.facts.extend(facts);
     }
 
     /// Adds the entries of a TOML text. A table `[models."the.id"]` has the members of a [`ModelProfile`] and is
@@ -195,7 +196,7 @@ impl Catalog {
         let toml = toml::Deserializer::parse(text).map_err(ConfigError::syntax)?;
         let extension: Written =
             serde_path_to_error::deserialize(toml).map_err(|e| ConfigError::invalid(&e))?;
-        extension.facts.into_iter().for_each(|facts| self.add(facts));
+        self.add(extension.facts);
         // Base models first, so that an entry may build on another of the same text.
         let (derived, base): (Vec<_>, Vec<_>) =
             extension.models.into_iter().partition(|(_, profile)| profile.base_model.is_some());

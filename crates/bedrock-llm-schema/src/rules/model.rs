@@ -19,9 +19,15 @@ pub(super) fn id(model: &ModelId, _: &ModelProfile, _: Operation, report: &mut R
     }
 }
 
-pub(super) fn on_demand(model: &ModelId, profile: &ModelProfile, _: Operation, report: &mut RuleReport<'_>) {
+pub(super) fn on_demand(
+    model: &ModelId,
+    profile: &ModelProfile,
+    operation: Operation,
+    report: &mut RuleReport<'_>,
+) {
     let is_plain = model.kind() == ModelIdKind::Foundation && model.geography().is_none();
-    if is_plain && profile.access.on_demand == Some(false) {
+    // CountTokens wants the plain id (recordings 09fa6dd91b7c, 1424d1877034)
+    if is_plain && operation != Operation::CountTokens && profile.access.on_demand == Some(false) {
         report.add_with(
             "modelId",
             format!("`{model}` cannot be called by its plain id"),

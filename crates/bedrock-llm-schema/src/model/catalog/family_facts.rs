@@ -10,7 +10,7 @@ use crate::model::ModelProfile;
 #[serde(deny_unknown_fields)]
 pub(super) struct FamilyFacts {
     /// Base ids, or beginnings of them followed by `*`.
-    models: Vec<String>,
+    pub(super) models: Vec<String>,
     /// A recording's id or a page of the documentation.
     pub(super) source: String,
     /// The day, `YYYY-MM-DD`, the source was read.
@@ -20,7 +20,11 @@ pub(super) struct FamilyFacts {
 
 impl FamilyFacts {
     pub(super) fn hold_for(&self, id: &ModelId) -> bool {
-        let Some(base) = id.base() else { return false };
+        id.base().is_some_and(|base| self.hold_for_base(base))
+    }
+
+    /// As [`hold_for`](Self::hold_for), for a base id that is already at hand.
+    pub(super) fn hold_for_base(&self, base: &str) -> bool {
         self.models.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(beginning) => base.starts_with(beginning),
             // a revision's suffix, as in `:28k`, is no other model

@@ -1,0 +1,188 @@
+//! Tests of the facts of families: the data, what they are laid over, and where each is said to come from.
+
+use std::collections::BTreeSet;
+
+use super::super::*;
+use super::find;
+use crate::model::Alphabet;
+use crate::model::facts::{ReasoningStyle, ToolChoiceKind};
+use crate::{CacheTtl, Operation};
+
+const APPLICATION_PROFILE: &str =
+    "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/1arbu5hu2sjr";
+
+/// Ids that were served once, and are in recordings, but no longer in the price map.
+const FORMER: &[&str] = &[
+    "amazon.titan-tg1-large",
+    "anthropic.claude-v2",
+    "anthropic.claude-3-sonnet-20240229-v1:0",
+    "cohere.command-r-v1:0",
+];
+
+fn is_iso_date(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let [year, month, day] = parts[..] else { return false };
+    let number = |part: &str, digits: usize| part.parse::<u32>().ok().filter(|_| part.len() == digits);
+    number(year, 4).is_some()
+        && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
+        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+}
+
+#[test]
+fn every_entry_says_where_and_when_it_was_learned() {
+    assert!(!is_iso_date("2026-13-01") && !is_iso_date("2026-1-1") && !is_iso_date("today"));
+    for facts in &Catalog::builtin().facts {
+        let source = facts.source.as_str();
+        let recording = source.strip_prefix("recording ");
+        assert!(
+            recording.is_some_and(|id| id.len() == 12 && id.chars().all(|c| c.is_ascii_hexdigit()))
+                || source.starts_with("https://"),
+            "{source}"
+        );
+        assert!(is_iso_date(&facts.date), "{source}: {}", facts.date);
+        assert_ne!(facts.profile, ModelProfile::default(), "{source} says nothing");
+        assert!(facts.profile.id.is_empty() && facts.profile.base_model.is_none(), "{source}");
+    }
+}
+
+#[test]
+fn no_pattern_is_dead() {
+    let ids: BTreeSet<ModelId> =
+        Catalog::builtin().models.keys().cloned().chain(FORMER.iter().map(|id| ModelId::from(*id))).collect();
+    for facts in &Catalog::builtin().facts {
+        for pattern in &facts.models {
+            let alone = FamilyFacts { models: vec![pattern.clone()], ..facts.clone() };
+            assert!(ids.iter().any(|id| alone.hold_for(id)), "{pattern} of {} is nobody's", facts.source);
+        }
+    }
+}
+
+#[test]
+fn a_later_entry_wins_and_the_geography_is_no_part_of_a_pattern() {
+    for id in [
+        "anthropic.claude-3-7-sonnet-20250219-v1:0",
+        "us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+        "arn:aws:bedrock:us-east-1:012345678901:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+    ] {
+        let claude = Catalog::builtin().profile(&ModelId::from(id));
+        assert_eq!(claude.sampling.temperature_with_top_p, Some(true), "{id}");
+        assert_eq!(claude.reasoning.request, Some(ReasoningStyle::ThinkingBudget), "{id}");
+        assert_eq!(claude.cache.ttls, Some(vec![CacheTtl::FiveMinutes]), "{id}");
+    }
+    let sonnet_5 = find("global.anthropic.claude-sonnet-5").unwrap();
+    assert_eq!(sonnet_5.reasoning.request, Some(ReasoningStyle::ThinkingAdaptive));
+    let opus = find("us.anthropic.claude-opus-4-7").unwrap();
+    assert_eq!((opus.sampling.temperature, opus.sampling.top_k.as_deref()), (Some(false), Some("")));
+    let nova = find("us.amazon.nova-2-lite-v1:0").unwrap();
+    assert_eq!(nova.tools.name_alphabet.as_ref().map(Alphabet::as_str), Some("a-zA-Z0-9_"));
+    assert_eq!(nova.tools.name_max, Some(64), "what the later entry does not say stays");
+    assert_eq!(
+        find("amazon.nova-canvas-v1:0").unwrap().access.operations,
+        Some(vec![Operation::InvokeModel])
+    );
+}
+
+#[test]
+fn a_pattern_is_an_id_or_a_beginning() {
+    let facts = |pattern: &str| FamilyFacts {
+        models: vec![pattern.to_owned()],
+        source: String::new(),
+        date: String::new(),
+        profile: ModelProfile::default(),
+    };
+    for (pattern, id, holds) in [
+        ("zai.glm-4.7", "zai.glm-4.7", true),
+        ("zai.glm-4.7", "us.zai.glm-4.7", true),
+        ("zai.glm-4.7", "zai.glm-4.7-flash", false),
+        ("zai.glm-4.7*", "zai.glm-4.7-flash", true),
+        ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0:24k", true),
+        ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:01", false),
+        ("us.zai.glm-4.7", "us.zai.glm-4.7", false),
+        ("*", "anything", true),
+        ("*", APPLICATION_PROFILE, false),
+    ] {
+        assert_eq!(facts(pattern).hold_for(&ModelId::from(id)), holds, "{pattern} for {id}");
+    }
+}
+
+#[test]
+fn a_model_that_is_not_listed_has_the_facts_of_its_family() {
+    let id = ModelId::from("us.anthropic.claude-opus-4-8-20270101-v1:0");
+    assert!(Catalog::builtin().get(&id).is_none());
+    let next = Catalog::builtin().profile(&id);
+    assert_eq!((next.id.clone(), next.max_input_tokens), (id, None));
+    assert_eq!(next.reasoning.request, Some(ReasoningStyle::ThinkingAdaptive));
+}
+
+#[test]
+fn an_opaque_id_has_no_facts_until_its_base_model_is_given() {
+    let id = ModelId::from(APPLICATION_PROFILE);
+    let mut catalog = Catalog::builtin().clone();
+    assert_eq!(*catalog.profile(&id), ModelProfile::new(id.clone()));
+    assert_eq!(catalog.sources(&id), []);
+
+    catalog.set_base_model(id.clone(), "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    let known = catalog.profile(&id);
+    assert_eq!((&known.id, known.max_output_tokens), (&id, Some(64_000)));
+    assert_eq!(known.images.s3, Some(false));
+    let s3 = catalog.sources(&id).into_iter().find(|fact| fact.path == "images.s3").unwrap();
+    assert_eq!(s3.source.as_deref(), Some("recording 8825215bc413"));
+
+    // of a base model that is not listed either, the family tells
+    catalog.set_base_model(
+        "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl",
+        "xai.grok-4.6",
+    );
+    let provisioned = ModelId::from("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl");
+    assert_eq!(catalog.profile(&provisioned).sampling.temperature, Some(false));
+}
+
+#[test]
+fn a_caller_corrects_families_and_single_models() {
+    let mut catalog = Catalog::builtin().clone();
+    catalog
+        .extend_toml(
+            r#"
+            [[facts]]
+            models = ["amazon.nova-*"]
+            source = "our own tests"
+            date = "2027-01-02"
+            profile.tools.choice = ["auto"]
+            profile.tools.strict = true
+
+            [models."us.amazon.nova-lite-v1:0"]
+            tools.choice = ["any"]
+            "#,
+        )
+        .unwrap();
+    let tools = |id: &str| catalog.profile(&ModelId::from(id)).tools.clone();
+    let (micro, lite) = (tools("us.amazon.nova-micro-v1:0"), tools("us.amazon.nova-lite-v1:0"));
+    assert_eq!((micro.choice, micro.strict), (Some(vec![ToolChoiceKind::Auto]), Some(true)));
+    assert_eq!(
+        (lite.choice, lite.strict),
+        (Some(vec![ToolChoiceKind::Any]), Some(true)),
+        "a single model wins"
+    );
+    assert_eq!(lite.name_max, Some(64), "what was known stays");
+    assert_eq!(tools("amazon.nova-9-ultra-v1:0").strict, Some(true), "so for models that are not listed");
+
+    let source = |id: &str, path: &str| {
+        let facts = catalog.sources(&ModelId::from(id));
+        facts.into_iter().find(|fact| fact.path == path).unwrap().source
+    };
+    assert_eq!(source("us.amazon.nova-micro-v1:0", "tools.choice").as_deref(), Some("our own tests"));
+    assert_eq!(source("us.amazon.nova-lite-v1:0", "tools.choice"), None, "said for the model itself");
+}
+
+#[test]
+fn the_source_of_a_fact_is_named() {
+    let facts = Catalog::builtin().sources(&ModelId::from("deepseek.r1-v1:0"));
+    let fact = |path: &str| facts.iter().find(|fact| fact.path == path).unwrap();
+    let on_demand = fact("access.on_demand");
+    assert_eq!(on_demand.value, false);
+    assert_eq!(on_demand.source.as_deref(), Some("recording 9fe443003d6b"));
+    assert_eq!(on_demand.date.as_deref(), Some("2026-11-22"));
+    assert_eq!(fact("max_input_tokens").source, None, "the price map's");
+    let paths: BTreeSet<_> = facts.iter().map(|fact| &fact.path).collect();
+    assert_eq!(paths.len(), facts.len(), "one path, one fact");
+}
