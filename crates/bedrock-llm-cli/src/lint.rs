@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::rules::{RULES, check_chat};
 use bedrock_llm_schema::{
-    Catalog, Change, ChatRequest, ModelId, Normalizer, OnUnsupported, Operation, Violation,
+    Catalog, Change, ChatRequest, Family, ModelId, Normalizer, OnUnsupported, Operation, Violation,
 };
 use clap::ValueEnum;
 
@@ -96,8 +96,12 @@ fn lint(mut request: ChatRequest, file: &Path, args: &Args) -> anyhow::Result<Ex
         write(file, &request, !changes.is_empty())?;
     }
     let report = Report { violations: violations(&request, &profile, args.stream), changes };
-    print_report(&report, args, file, &request.model, *profile == ModelProfile::new(request.model.clone()))?;
+    print_report(&report, args, file, &request.model, is_unknown(&catalog, &request.model))?;
     Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+}
+
+fn is_unknown(catalog: &Catalog, model: &ModelId) -> bool {
+    catalog.get(model).is_none() && matches!(model.family(), Family::Unknown | Family::Other(_))
 }
 
 fn violations(request: &ChatRequest, profile: &ModelProfile, stream: bool) -> Vec<Violation> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use bedrock_llm_schema::tokens::TokenCount;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
     CountTokensRequest, CountTokensResponse, Error, ErrorKind, InvokeRequest, InvokeResponse, InvokeStream,
@@ -76,6 +77,14 @@ impl BlockingClient {
     pub fn chat_stream(&self, request: impl Into<ChatStreamRequest>) -> Result<BlockingChatStream, Error> {
         let stream = self.send(request.into())?;
         Ok(BlockingChatStream { stream, engine: self.engine.clone(), done: false })
+    }
+
+    /// See [`Client::count`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn count(&self, request: impl Into<ChatRequest>) -> Result<TokenCount, Error> {
+        self.engine.run(self.client.count(request))
     }
 
     /// See [`Client::count_tokens`].

@@ -40,6 +40,15 @@ impl Preparation {
         self.catalog().profile(model)
     }
 
+    /// A chat as it is sent, where it is not sent but counted.
+    pub(crate) fn normalized(&self, request: ChatRequest) -> ChatRequest {
+        if !self.normalize {
+            return request;
+        }
+        let profile = self.profile(&request.model);
+        self.normalizer.normalize(request, &profile).request
+    }
+
     /// Normalises and checks a chat.
     pub(super) fn chat(
         &self,
@@ -53,6 +62,10 @@ impl Preparation {
         if self.normalize {
             prepared = self.normalize(prepared.request, &profile);
         }
+        // no model knows our form of it, so that even an unchecked request cannot be sent with it
+        prepared.request.require_written_reasoning().map_err(|error| {
+            Context::new(operation, Some(&prepared.request.model)).explain(error)
+        })?;
         if self.validate {
             check_chat(&prepared.request, &profile, operation)
                 .or_else(|violations| violations.except_warned(&prepared.changes))

@@ -2,6 +2,7 @@
 
 mod builder;
 mod connect;
+mod count;
 mod settings;
 mod stack;
 
@@ -45,6 +46,7 @@ struct Inner {
     stack: Stack,
     region: Option<String>,
     preparation: Preparation,
+    uncounted: count::Uncounted,
 }
 
 impl Client {
@@ -54,7 +56,7 @@ impl Client {
     }
 
     fn new(stack: Stack, region: Option<String>, preparation: Preparation) -> Self {
-        Self(Arc::new(Inner { stack, region, preparation }))
+        Self(Arc::new(Inner { stack, region, preparation, uncounted: count::Uncounted::default() }))
     }
 
     /// The AWS region calls go to.
@@ -93,7 +95,8 @@ impl Client {
         self.send(request.into()).await
     }
 
-    /// Counts the tokens of a request without running it.
+    /// Counts the tokens of a request without running it, by the service or not at all; [`count`](Self::count) finds
+    /// the id that the service counts by, and estimates where it does not count.
     ///
     /// # Errors
     /// See [`send`](Self::send). Inference profiles and models without the operation are refused by the service.

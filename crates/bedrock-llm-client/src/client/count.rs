@@ -1,0 +1,71 @@
+//! Counting tokens: by the service where it counts for the model, else by estimate.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use bedrock_llm_schema::model::ModelProfile;
+use bedrock_llm_schema::tokens::TokenCount;
+use bedrock_llm_schema::{ChatRequest, CountTokensRequest, Error, ErrorKind, ModelId, Operation};
+
+use super::Client;
+
+/// The models for which the service has said that it does not count.
+#[derive(Default)]
+pub(super) struct Uncounted(Mutex<HashSet<ModelId>>);
+
+impl Uncounted {
+    fn has(&self, model: &ModelId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(model)
+    }
+
+    fn add(&self, model: ModelId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(model);
+    }
+}
+
+impl Client {
+    /// How many input tokens a chat is, as its model takes it. Costs nothing; counts against the request quota.
+    ///
+    /// The service counts by foundation models' ids: for an inference profile its model is asked, for an opaque ARN
+    /// the `base_model` that [`ClientBuilder::catalog`](crate::ClientBuilder::catalog) gives it. Where the service does
+    /// not count for the model, which is remembered, or its id cannot be told, the count is
+    /// [`Estimated`](TokenCount::Estimated).
+    ///
+    /// # Errors
+    /// See [`send`](Self::send); that the model is not counted for is none.
+    pub async fn count(&self, request: impl Into<ChatRequest>) -> Result<TokenCount, Error> {
+        let request = self.0.preparation.normalized(request.into());
+        let estimate = request.estimate_tokens();
+        let Some(model) = counted_id(&request.model, &self.profile(&request.model)) else {
+            return Ok(estimate);
+        };
+        if self.0.uncounted.has(&model) {
+            return Ok(estimate);
+        }
+        let counted = CountTokensRequest { model: model.clone(), ..CountTokensRequest::from(request) };
+        match self.send(counted).await {
+            Ok(answer) => Ok(TokenCount::Exact(answer.input_tokens)),
+            Err(error) if is_uncounted(error.kind()) => {
+                tracing::debug!(model = model.as_str(), %error, "tokens are estimated");
+                self.0.uncounted.add(model);
+                Ok(estimate)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The id to count by; none where the service is known not to count, or the id does not tell the model.
+fn counted_id(model: &ModelId, profile: &ModelProfile) -> Option<ModelId> {
+    let operations = profile.access.operations.as_ref();
+    if operations.is_some_and(|operations| !operations.contains(&Operation::CountTokens)) {
+        return None;
+    }
+    let id = profile.access.count_tokens_id.clone();
+    id.or_else(|| profile.base_model.as_ref().unwrap_or(model).without_geography())
+}
+
+/// Recording 1424d1877034: "The provided model doesn't support counting tokens."; other regions may not have the model.
+fn is_uncounted(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unsupported | ErrorKind::InvalidModelId | ErrorKind::InferenceProfileRequired)
+}
