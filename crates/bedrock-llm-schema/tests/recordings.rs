@@ -108,8 +108,9 @@ fn converse_streams_accumulate() {
         let results = Message::new(Role::User, results.collect::<Vec<_>>()).with("go on");
         let next = ChatRequest::new("m").message("q").message(response.message.clone()).message(results);
         if let Err(error) = next.streaming().validate() {
-            // gpt-oss streams empty texts (recording 37e22550c803)
-            assert!(error.0.iter().all(|violation| violation.rule == "R-BLANK-TEXT"), "{file}: {error}");
+            // gpt-oss streams empty texts (recording 37e22550c803); the tools are left out here
+            let is_known = |rule| rule == "R-BLANK-TEXT" || rule == "R-TOOL-CONFIG";
+            assert!(error.0.iter().all(|violation| is_known(violation.rule)), "{file}: {error}");
         }
     }
 }

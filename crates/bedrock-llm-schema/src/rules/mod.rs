@@ -5,8 +5,12 @@
 //! endpoint all read it, so that they cannot disagree. A rule for some models asks the model's
 //! [`ModelProfile`](crate::model::ModelProfile) and is silent where the profile does not know.
 
+mod cache;
+mod calls;
 mod media;
 mod model;
+mod place;
+mod reasoning;
 mod rule;
 mod settings;
 mod table;

@@ -6,6 +6,11 @@ use super::*;
 use crate::content::tool::ToolUseBlock;
 use crate::{ContentBlock, GuardrailConfig, Message, Role, ToolResultBlock, ToolSpec};
 
+/// The tool that `call` calls.
+fn tool() -> ToolSpec {
+    ToolSpec::new("t", "d", json!({"type": "object"}))
+}
+
 fn rules(request: &ChatRequest) -> Vec<(&'static str, String)> {
     let found = request.validate().err().map(|violations| violations.0).unwrap_or_default();
     found.into_iter().map(|violation| (violation.rule, violation.path)).collect()
@@ -21,8 +26,7 @@ fn ask() -> ChatRequest {
 
 #[test]
 fn a_plain_request_keeps_all_rules() {
-    let tool = ToolSpec::new("t", "d", json!({"type": "object"}));
-    let request = ask().tool(tool).message(Message::assistant(call("a")).with(call("b")));
+    let request = ask().tool(tool()).message(Message::assistant(call("a")).with(call("b")));
     let request =
         request.message(Message::user(ToolResultBlock::text("b", "1")).with(ToolResultBlock::text("a", "2")));
     assert_eq!(rules(&request), []);
@@ -45,15 +49,16 @@ fn each_broken_rule_names_its_place() {
         ),
         (ask().system(""), at("R-BLANK-TEXT", "system[0].text")),
         (
-            ask().message(ToolResultBlock::text("x", "1")),
+            ask().tool(tool()).message(ToolResultBlock::text("x", "1")),
             at("R-TOOL-PAIR", "messages[1].content[0].toolResult"),
         ),
         (
-            ask().message(Message::assistant(call("a"))).message("and?"),
+            ask().tool(tool()).message(Message::assistant(call("a"))).message("and?"),
             at("R-TOOL-PAIR", "messages[2].content"),
         ),
         (
             ask()
+                .tool(tool())
                 .message(Message::assistant(call("a")).with(call("a")))
                 .message(ToolResultBlock::text("a", "1")),
             at("R-TOOL-ID", "messages[1].content[1].toolUse.toolUseId"),
@@ -61,13 +66,13 @@ fn each_broken_rule_names_its_place() {
         (ask().max_tokens(0), at("R-RANGE", "inferenceConfig.maxTokens")),
         (ask().temperature(1.5), at("R-RANGE", "inferenceConfig.temperature")),
         (ask().top_p(f64::NAN), at("R-RANGE", "inferenceConfig.topP")),
-        (ask().stop_sequence(""), at("R-BLANK-TEXT", "inferenceConfig.stopSequences[0]")),
+        (ask().stop_sequence(""), at("R-RANGE", "inferenceConfig.stopSequences[0]")),
         (ask().tool_choice(crate::ToolChoice::any()), at("R-TOOLS", "toolConfig.tools")),
     ];
     for (request, wanted) in cases {
         assert_eq!(rules(&request), [wanted]);
     }
-    let mut results = ask().message(Message::assistant(call("a")));
+    let mut results = ask().tool(tool()).message(Message::assistant(call("a")));
     results =
         results.message(Message::user(ToolResultBlock::text("a", "1")).with(ToolResultBlock::text("a", "2")));
     assert_eq!(rules(&results), [at("R-TOOL-ID", "messages[2].content[1].toolResult")]);
