@@ -5,34 +5,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::PathBuf;
+mod recorded;
 
 use bedrock_llm_schema::{
     Accumulator, ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse,
     CountTokensRequest, CountTokensResponse, ErrorKind, Message, Role, ServiceError, StreamEvent,
     ToolResultBlock,
 };
+use recorded::recordings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-fn recordings(operation: &str) -> Vec<(String, Value)> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings");
-    let root =
-        std::env::var_os("BEDROCK_LLM_RECORDINGS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    let Ok(folder) = std::fs::read_dir(root.join(operation)) else {
-        println!("skipped: no recordings at {}", root.join(operation).display());
-        return Vec::new();
-    };
-    let files =
-        folder.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
-    files
-        .map(|path| {
-            let text = std::fs::read_to_string(&path).unwrap();
-            (path.display().to_string(), serde_json::from_str(&text).unwrap())
-        })
-        .collect()
-}
 
 /// Equal as JSON, numbers by value, a null member being an absent one.
 fn same(left: &Value, right: &Value) -> bool {

@@ -25,12 +25,13 @@ pub(super) fn modality(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     }
 }
 
+/// Documents inside tool results pass (recording 3b7528d4db95), images there do not (8825215bc413).
 pub(super) fn s3(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let profile = subject.profile;
     for (place, media) in place::media(subject.request).filter(|(_, media)| media.s3().is_some()) {
         let is_taken = match media {
             Media::Image(_) => profile.images.s3,
-            Media::Document(_) => profile.documents.s3,
+            Media::Document(_) => profile.documents.s3.filter(|_| place.piece.is_none()),
             Media::Video(_) => profile.videos.s3,
             Media::Audio(_) => None,
         };
@@ -44,7 +45,7 @@ pub(super) fn s3(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
         match kind {
             ContentKind::Image => report.add(path, message, fix),
             // recording 05e097def00a
-            ContentKind::Document if subject.is_anthropic() && place.piece.is_none() => {
+            ContentKind::Document if subject.is_anthropic() => {
                 let says = format!(
                     "The model returned the following errors: {}.document.source.type: Field required",
                     place.dotted()

@@ -2,16 +2,19 @@
 
 use super::rule::RuleReport;
 use crate::model::{ModelIdKind, ModelProfile};
-use crate::{ModelId, Operation};
+use crate::{Family, ModelId, Operation};
 
-/// No provider and no ARN, or a revision that is no number: the service has no such model.
+/// No provider and no ARN (recordings 45ced562fb34, 840e6eb7abc2), or a revision that is no number (33cc8efe9605): the
+/// service has no such model.
 pub(super) fn id(model: &ModelId, _: &ModelProfile, _: Operation, report: &mut RuleReport<'_>) {
     if model.is_empty() {
         return; // for whoever sends the request to say
     }
     let revision =
         model.base().filter(|_| !model.is_arn()).and_then(|base| base.split_once(':')).map(|(_, it)| it);
-    let is_bad = model.kind() == ModelIdKind::Unknown
+    let has_no_maker = !model.is_arn() && model.family() == Family::Unknown;
+    let is_bad = has_no_maker
+        || model.kind() == ModelIdKind::Unknown
         || model.as_str().parse::<ModelId>().is_err()
         || revision.is_some_and(|it| !it.starts_with(|c: char| c.is_ascii_digit()));
     if is_bad {

@@ -9,7 +9,7 @@ use super::{cache, calls, media, model, reasoning, settings, tools, turns};
 /// some, last what the model itself refuses.
 pub static RULES: &[Rule] = &[
     Rule::new("R-MODEL-ID", "the model id is one the service can have", Check::Model(model::id))
-        .source("recordings 45ced562fb34, 33cc8efe9605")
+        .source("recordings 45ced562fb34, 33cc8efe9605, 840e6eb7abc2")
         .says("The provided model identifier is invalid.")
         .mend("correct the id"),
     Rule::new(

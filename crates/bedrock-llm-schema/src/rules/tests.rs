@@ -92,7 +92,8 @@ fn the_error_names_every_place() {
     let error = Error::from(ChatRequest::new("m").max_tokens(0).validate().unwrap_err());
     let text = error.to_string();
     assert!(
-        text.contains("messages: ") && text.contains("inferenceConfig.maxTokens: 0 is below 1 [R-RANGE]"),
+        text.contains("messages: ")
+            && text.contains("inferenceConfig.maxTokens: 0 is below 1; ask for at least 1 [R-RANGE]"),
         "{text}"
     );
     assert!(!error.is_retryable());
