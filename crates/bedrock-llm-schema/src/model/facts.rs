@@ -155,7 +155,8 @@ facts! {
     pub struct DocumentFacts {
         /// The formats.
         pub formats: Vec<DocumentFormat>,
-        /// Whether a document may be named by its S3 URI.
+        /// Whether a document in a turn may be named by its S3 URI. In a tool result Claude takes it and does not read
+        /// it (recording 3b7528d4db95).
         pub s3: bool,
         /// The most documents in one request.
         pub max_count: u32,
@@ -189,6 +190,8 @@ facts! {
         pub ttls: Vec<CacheTtl>,
         /// The blocks right after which no cache point may stand.
         pub not_after: Vec<ContentKind>,
+        /// The formats of documents right after which no cache point may stand.
+        pub not_after_documents: Vec<DocumentFormat>,
     }
 
     /// Reasoning.

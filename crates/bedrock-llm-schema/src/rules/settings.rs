@@ -50,6 +50,10 @@ fn inference_ranges(config: &InferenceConfig, report: &mut RuleReport<'_>) {
 
 pub(super) fn metadata(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let Some(labels) = &subject.request.request_metadata else { return };
+    if labels.is_empty() {
+        let (path, constraint) = ("requestMetadata", "have length greater than or equal to 1");
+        report.add_constraint(path, "no labels", "leave it out", path, constraint);
+    }
     if labels.len() > 16 {
         let path = "requestMetadata";
         let (message, constraint) =

@@ -39,7 +39,7 @@ pub static RULES: &[Rule] = &[
         .mend("choose a value within the range"),
     Rule::new(
         "R-METADATA",
-        "there are at most 16 labels, of at most 256 allowed characters",
+        "there are 1 to 16 labels, of at most 256 allowed characters",
         Check::Chat(settings::metadata),
     )
         .mend("leave some out, or shorten them"),
@@ -243,7 +243,7 @@ pub static RULES: &[Rule] = &[
         .says("You invoked an unsupported model or your request did not allow prompt caching. See the documentation for more information.")
         .mend("leave them out"),
     Rule::new("R-CACHE-PLACE", "cache points stand where the model takes them", Check::Chat(cache::places))
-        .where_profile_has("cache.places or cache.not_after")
+        .where_profile_has("cache.places, cache.not_after or cache.not_after_documents")
         .source("github.com/danny-avila/LibreChat/issues/13838, earendil-works/pi/issues/2053")
         .mend("leave them out or move them"),
     Rule::new(
