@@ -20,7 +20,7 @@ mod turns;
 use std::fmt;
 
 use crate::model::ModelProfile;
-use crate::{ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation};
+use crate::{ChatRequest, ChatStreamRequest, CountTokensRequest, Error, ErrorKind, ModelId, Operation};
 
 pub use rule::Rule;
 use rule::{Check, Report, Subject};
@@ -114,6 +114,16 @@ impl ChatStreamRequest {
     /// As there.
     pub fn validate(&self) -> Result<(), Violations> {
         check(&self.0, None, Operation::ConverseStream)
+    }
+}
+
+impl CountTokensRequest {
+    /// Checks the rules about the model; whether what is counted could be sent is not looked at.
+    ///
+    /// # Errors
+    /// As for [`ChatRequest::check`].
+    pub fn check(&self, profile: &ModelProfile) -> Result<(), Violations> {
+        check_model(&self.model, profile, Operation::CountTokens)
     }
 }
 

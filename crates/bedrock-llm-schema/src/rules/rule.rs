@@ -50,8 +50,8 @@ impl Rule {
         }
     }
 
-    /// Whose profile has these facts.
-    pub(super) const fn where_profile_has(mut self, facts: &'static str) -> Self {
+    /// The facts that a profile must have for the rule to look; first, where it looks without any.
+    pub(super) const fn applies_to(mut self, facts: &'static str) -> Self {
         self.applies_to = facts;
         self
     }

@@ -17,12 +17,12 @@ pub static RULES: &[Rule] = &[
         "a model without on-demand throughput is called by an inference profile",
         Check::Model(model::on_demand),
     )
-        .where_profile_has("access.on_demand = false")
+        .applies_to("access.on_demand = false")
         .source("recording 9fe443003d6b")
         .says("Invocation of model ID {model} with on-demand throughput isn\u{2019}t supported. Retry your request with the ID or ARN of an inference profile that contains this model.")
         .mend("call it by its inference profile"),
     Rule::new("R-OPERATION", "the model is served by the operation", Check::Model(model::operation))
-        .where_profile_has("access.operations")
+        .applies_to("access.operations")
         .source("https://docs.aws.amazon.com/bedrock/latest/userguide/models-api-compatibility.html")
         .mend("use another operation or another model"),
     Rule::new("R-COUNT-ID", "CountTokens is asked with a model's plain id", Check::Model(model::count_id))
@@ -73,12 +73,12 @@ pub static RULES: &[Rule] = &[
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html")
         .mend("leave it out"),
     Rule::new("R-FIRST-TURN", "the first turn is the user's", Check::Chat(turns::first))
-        .where_profile_has("every model but those with turns.first_assistant = true")
+        .applies_to("every model but those with turns.first_assistant = true")
         .source("github.com/elastic/kibana/pull/246393")
         .says("A conversation must start with a user message. Try again with a conversation that starts with a user message.")
         .mended("begin with the user's turn"),
     Rule::new("R-ALTERNATE", "no role has two turns in a row", Check::Chat(turns::alternate))
-        .where_profile_has("turns.consecutive = false")
+        .applies_to("turns.consecutive = false")
         .source("github.com/langchain-ai/langchain-aws/issues/130")
         .says("A conversation must alternate between user and assistant roles. Make sure the conversation alternates between user and assistant roles and try again.")
         .mended("make them one"),
@@ -95,26 +95,26 @@ pub static RULES: &[Rule] = &[
         .says("The text field in the ContentBlock object at {place} is blank. Add text to the text field, and try again.")
         .mended("drop the block"),
     Rule::new("R-SYSTEM", "a model without system prompts gets none", Check::Chat(turns::system))
-        .where_profile_has("features.system_messages = false")
+        .applies_to("features.system_messages = false")
         .source("https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html")
         .says("This model doesn't support system messages. Try again without system messages or use a model that supports system messages.")
         .mend("put it into the first turn"),
     Rule::new("R-SYSTEM-ROLE", "a model without system turns gets none", Check::Chat(turns::system_role))
-        .where_profile_has("features.mid_conversation_system = false")
+        .applies_to("features.mid_conversation_system = false")
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html")
         .mend("put it into the system prompt"),
     Rule::new("R-MODALITY", "what the model cannot read is not sent to it", Check::Chat(media::modality))
-        .where_profile_has("features.vision, document_input, pdf_input, video_input or audio_input = false")
+        .applies_to("features.vision, document_input, pdf_input, video_input or audio_input = false")
         .source("recordings 0bf8f37d87a6, 459848571b9d")
         .says("This model doesn't support the {kind} content block that you provided. Update the content block and try again.")
         .mend("leave it out or choose another model"),
     Rule::new("R-S3", "what the model does not take from S3 comes as bytes", Check::Chat(media::s3))
-        .where_profile_has("images.s3, documents.s3 or videos.s3 = false")
+        .applies_to("images.s3, documents.s3 or videos.s3 = false")
         .source("recordings 8825215bc413 (images), 05e097def00a (documents)")
         .says("This model doesn't support the s3Uri field. Remove s3Uri and try again.")
         .mend("put the bytes into the request"),
     Rule::new("R-FORMAT", "media are of formats that the model takes", Check::Chat(media::format))
-        .where_profile_has("images.formats, documents.formats or videos.formats")
+        .applies_to("images.formats, documents.formats or videos.formats")
         .source("recording 01c245e48141 (values that are not known pass)")
         .mend("convert them"),
     Rule::new(
@@ -134,7 +134,7 @@ pub static RULES: &[Rule] = &[
         "there are no more images, documents and videos than the model takes",
         Check::Chat(media::count),
     )
-        .where_profile_has("images.max_count, documents.max_count or videos.max_count")
+        .applies_to("images.max_count, documents.max_count or videos.max_count")
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html")
         .mend("leave some out"),
     Rule::new(
@@ -142,7 +142,7 @@ pub static RULES: &[Rule] = &[
         "media are not empty, and not larger than the model takes",
         Check::Chat(media::size),
     )
-        .where_profile_has("images.max_bytes, documents.max_bytes or videos.max_bytes; every model for what is empty")
+        .applies_to("images.max_bytes, documents.max_bytes or videos.max_bytes; every model for what is empty")
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html; github.com/aws/aws-sdk-js-v3/issues/6785 (the size is that of the base64)")
         .mend("make them smaller"),
     Rule::new(
@@ -154,7 +154,7 @@ pub static RULES: &[Rule] = &[
         .says("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
         .mended("give the tools"),
     Rule::new("R-TOOL-USE", "a model without tools gets none", Check::Chat(tools::usable))
-        .where_profile_has("features.tool_use = false")
+        .applies_to("features.tool_use = false")
         .source("https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html")
         .says("This model doesn't support tool use.")
         .mend("leave them out"),
@@ -163,7 +163,7 @@ pub static RULES: &[Rule] = &[
         "a model without tools in streams gets none there",
         Check::Chat(tools::streamed),
     )
-        .where_profile_has("tools.streaming = false")
+        .applies_to("tools.streaming = false")
         .source("github.com/earendil-works/pi/issues/3739")
         .says("This model doesn't support tool use in streaming mode.")
         .mend("use Converse"),
@@ -172,12 +172,12 @@ pub static RULES: &[Rule] = &[
         "a tool's schema is an object's, with properties, and without references where the model takes none",
         Check::Chat(tools::schema),
     )
-        .where_profile_has("every model; tools.schema_refs = false for references")
+        .applies_to("every model; tools.schema_refs = false for references")
         .source("github.com/kirodotdev/Kiro/issues/11026, maximhq/bifrost/issues/1720, lastmile-ai/mcp-agent/pull/126")
         .says("The value at toolConfig.tools.{index}.toolSpec.inputSchema.json.type must be one of the following: object.")
         .mended("correct the schema"),
     Rule::new("R-TOOL-STRICT", "a model without strict tools gets none", Check::Chat(tools::strict))
-        .where_profile_has("tools.strict = false")
+        .applies_to("tools.strict = false")
         .source("github.com/BerriAI/litellm/pull/39115")
         .mend("leave `strict` out"),
     Rule::new(
@@ -185,7 +185,7 @@ pub static RULES: &[Rule] = &[
         "`toolChoice` has a form that the model takes, and names a tool that is given",
         Check::Chat(tools::choice),
     )
-        .where_profile_has("every model; tools.choice or features.tool_choice = false for the form")
+        .applies_to("every model; tools.choice or features.tool_choice = false for the form")
         .source("github.com/strands-agents/harness-sdk/issues/1241")
         .says("This model doesn't support the toolConfig.toolChoice.{form} field. Remove toolConfig.toolChoice.{form} and try again.")
         .mend("leave it out"),
@@ -194,7 +194,7 @@ pub static RULES: &[Rule] = &[
         "tools that the service runs are ones it has for the model",
         Check::Chat(tools::system_tools),
     )
-        .where_profile_has("tools.system_tools")
+        .applies_to("tools.system_tools")
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_SystemTool.html")
         .mend("leave them out"),
     Rule::new(
@@ -217,7 +217,7 @@ pub static RULES: &[Rule] = &[
         "a tool result holds what the model takes, and an error is not empty",
         Check::Chat(calls::result_content),
     )
-        .where_profile_has("every model for errors; tools.result_content")
+        .applies_to("every model for errors; tools.result_content")
         .source("recording 422a9686572d; github.com/aws-samples/sample-multi-agent-orchestration-chat-on-agentcore/issues/15")
         .mend("put it beside the result, or say it in text"),
     Rule::new(
@@ -225,7 +225,7 @@ pub static RULES: &[Rule] = &[
         "a tool result has no status where the model takes none",
         Check::Chat(calls::result_status),
     )
-        .where_profile_has("tools.result_status = false")
+        .applies_to("tools.result_status = false")
         .source("github.com/strands-agents/harness-sdk/pull/2075 (`_MODELS_INCLUDE_STATUS`)")
         .mend("leave it out"),
     Rule::new(
@@ -233,17 +233,17 @@ pub static RULES: &[Rule] = &[
         "beside a tool result stands only what the model takes there",
         Check::Chat(calls::result_company),
     )
-        .where_profile_has("tools.result_company")
+        .applies_to("tools.result_company")
         .source("github.com/strands-agents/harness-sdk/issues/1223")
         .says("messages.{turn}.content: Conversation blocks and tool result blocks cannot be provided in the same turn.")
         .mend("put it into another turn"),
     Rule::new("R-CACHE", "a model without prompt caching gets no cache points", Check::Chat(cache::support))
-        .where_profile_has("features.prompt_caching = false")
+        .applies_to("features.prompt_caching = false")
         .source("github.com/anomalyco/opencode/issues/782, posit-dev/positron/issues/12142 (status 403 by BerriAI/litellm/pull/39210)")
         .says("You invoked an unsupported model or your request did not allow prompt caching. See the documentation for more information.")
         .mend("leave them out"),
     Rule::new("R-CACHE-PLACE", "cache points stand where the model takes them", Check::Chat(cache::places))
-        .where_profile_has("cache.places, cache.not_after or cache.not_after_documents")
+        .applies_to("cache.places, cache.not_after or cache.not_after_documents")
         .source("github.com/danny-avila/LibreChat/issues/13838, earendil-works/pi/issues/2053")
         .mend("leave them out or move them"),
     Rule::new(
@@ -251,7 +251,7 @@ pub static RULES: &[Rule] = &[
         "there are no more cache points than the model takes",
         Check::Chat(cache::count),
     )
-        .where_profile_has("cache.max_points")
+        .applies_to("cache.max_points")
         .source("github.com/BerriAI/litellm/issues/16062")
         .says("The model returned the following errors: A maximum of {limit} blocks with cache_control may be provided. Found {found}.")
         .mend("leave some out"),
@@ -260,7 +260,7 @@ pub static RULES: &[Rule] = &[
         "cache points have lives that the model takes, none longer than one before",
         Check::Chat(cache::ttl),
     )
-        .where_profile_has("every model; cache.ttls for the values")
+        .applies_to("every model; cache.ttls for the values")
         .source("https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html; github.com/Portkey-AI/gateway/issues/1762")
         .says("The model returned the following errors: messages.{turn}.content.{block}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.")
         .mend("let lives only shorten"),
@@ -269,7 +269,7 @@ pub static RULES: &[Rule] = &[
         "no more tokens are asked for than the model gives",
         Check::Chat(settings::max_tokens),
     )
-        .where_profile_has("max_output_tokens")
+        .applies_to("max_output_tokens")
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html")
         .says("The maximum tokens you requested exceeds the model limit of {limit}. Try again with a maximum tokens value that is lower than {limit}.")
         .mend("ask for fewer"),
@@ -278,7 +278,7 @@ pub static RULES: &[Rule] = &[
         "there are no more stop sequences than the model takes",
         Check::Chat(settings::stops),
     )
-        .where_profile_has("sampling.max_stop_sequences")
+        .applies_to("sampling.max_stop_sequences")
         .source("github.com/langgenius/dify-official-plugins/issues/1767")
         .says("This model doesn't support the stopSequences field. Remove stopSequences and try again.")
         .mend("leave them out"),
@@ -287,7 +287,7 @@ pub static RULES: &[Rule] = &[
         "`temperature` and `topP` are given to models that take them",
         Check::Chat(settings::sampling),
     )
-        .where_profile_has("sampling.temperature or sampling.top_p = false")
+        .applies_to("sampling.temperature or sampling.top_p = false")
         .source("github.com/NousResearch/hermes-agent/pull/111438")
         .says("This model doesn't support the {field} field. Remove {field} and try again.")
         .mend("leave them out"),
@@ -296,7 +296,7 @@ pub static RULES: &[Rule] = &[
         "`temperature` and `topP` are not given at once to models that take one",
         Check::Chat(settings::temperature_with_top_p),
     )
-        .where_profile_has("sampling.temperature_with_top_p = false")
+        .applies_to("sampling.temperature_with_top_p = false")
         .source("github.com/BerriAI/litellm/issues/15070")
         .says("The model returned the following errors: `temperature` and `top_p` cannot both be specified for this model. Please use only one.")
         .mend("give one of them"),
@@ -305,7 +305,7 @@ pub static RULES: &[Rule] = &[
         "a model that does not hold answers to a schema gets none, and a schema is JSON",
         Check::Chat(settings::json_schema),
     )
-        .where_profile_has("features.structured_output = false; every model for the JSON")
+        .applies_to("features.structured_output = false; every model for the JSON")
         .source("github.com/spring-projects/spring-ai/issues/2752")
         .says("This model doesn't support the outputConfig field. Remove outputConfig and try again.")
         .mend("force a tool with the schema"),
@@ -314,7 +314,7 @@ pub static RULES: &[Rule] = &[
         "the last turn is the user's, where the model does not continue its own",
         Check::Chat(turns::prefill),
     )
-        .where_profile_has("features.assistant_prefill = false")
+        .applies_to("features.assistant_prefill = false")
         .source("github.com/anomalyco/opencode/issues/29760")
         .says("The model returned the following errors: This model does not support assistant message prefill. The conversation must end with a user message.")
         .mend("end with the user's turn"),
@@ -323,7 +323,7 @@ pub static RULES: &[Rule] = &[
         "no tool is forced together with reasoning",
         Check::Chat(reasoning::forced_tool),
     )
-        .where_profile_has("reasoning.with_forced_tool = false")
+        .applies_to("reasoning.with_forced_tool = false")
         .source("github.com/vercel/ai/issues/11227")
         .says("The model returned the following errors: Thinking may not be enabled when tool_choice forces tool use.")
         .mend("choose `auto`, or ask for no reasoning"),
@@ -332,7 +332,7 @@ pub static RULES: &[Rule] = &[
         "`temperature`, `topP` and top-k are not set together with reasoning",
         Check::Chat(reasoning::sampling),
     )
-        .where_profile_has("reasoning.with_sampling = false")
+        .applies_to("reasoning.with_sampling = false")
         .source("https://platform.claude.com/docs/en/build-with-claude/extended-thinking; github.com/Aider-AI/aider/issues/3720")
         .mend("leave them out, or ask for no reasoning"),
     Rule::new(
@@ -340,7 +340,7 @@ pub static RULES: &[Rule] = &[
         "a budget for reasoning is large enough, and below `maxTokens`",
         Check::Chat(reasoning::budget),
     )
-        .where_profile_has("reasoning.request; reasoning.min_budget for the least")
+        .applies_to("reasoning.request; reasoning.min_budget for the least")
         .source("github.com/danny-avila/LibreChat/issues/8346, vercel/ai/issues/7927")
         .says("The model returned the following errors: thinking.enabled.budget_tokens: Input should be greater than or equal to {least}")
         .mend("raise `maxTokens` or change the budget"),
@@ -349,7 +349,7 @@ pub static RULES: &[Rule] = &[
         "effort is asked for in the model's words",
         Check::Chat(reasoning::efforts),
     )
-        .where_profile_has("reasoning.efforts")
+        .applies_to("reasoning.efforts")
         .source("https://docs.aws.amazon.com/bedrock/latest/userguide/inference-reasoning.html")
         .mend("choose one of them"),
     Rule::new(
@@ -357,7 +357,7 @@ pub static RULES: &[Rule] = &[
         "`maxTokens` is not set together with the highest effort",
         Check::Chat(reasoning::max_tokens),
     )
-        .where_profile_has("reasoning.with_max_tokens_at_high = false")
+        .applies_to("reasoning.with_max_tokens_at_high = false")
         .source("https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html")
         .mend("leave it out, or ask for less effort"),
     Rule::new(
@@ -365,7 +365,7 @@ pub static RULES: &[Rule] = &[
         "reasoning goes back with its signature",
         Check::Chat(reasoning::signature),
     )
-        .where_profile_has("reasoning.signed = true")
+        .applies_to("reasoning.signed = true")
         .source("github.com/run-llama/llama_index/issues/20851")
         .says("The model returned the following errors: {place}.thinking.signature: Field required")
         .mended("send it as it came, or leave it out"),
@@ -374,7 +374,7 @@ pub static RULES: &[Rule] = &[
         "a model that takes no reasoning back gets none",
         Check::Chat(reasoning::replay),
     )
-        .where_profile_has("reasoning.replay = false")
+        .applies_to("reasoning.replay = false")
         .source("github.com/aws-samples/bedrock-chat/pull/851")
         .mend("leave it out"),
 ];
