@@ -98,3 +98,83 @@ fn the_error_names_every_place() {
     );
     assert!(!error.is_retryable());
 }
+
+/// Near misses: each is one step from a counter-example, and may be accepted.
+#[test]
+fn what_may_be_accepted_is_not_refused() {
+    let claude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    let user = |content: serde_json::Value| json!([{"role": "user", "content": content}]);
+    let text = json!({"text": "a"});
+    let thinking = json!({"thinking": {"type": "enabled", "budget_tokens": 1024}});
+    let effort = |word: &str| json!({"reasoningConfig": {"type": "enabled", "maxReasoningEffort": word}});
+    let point = |ttl: &str| json!({"cachePoint": {"type": "default", "ttl": ttl}});
+    let document = |name: &str| json!({"document": {"format": "txt", "name": name, "source": {"text": "a"}}});
+    let video = json!({"video": {"format": "video/mp4", "source": {"bytes": "AAAA"}}});
+    let in_s3 = json!({"s3Location": {"uri": "s3://bucket/key"}});
+    let result = json!({"toolResult": {"toolUseId": "a", "content": [
+        {"document": {"format": "pdf", "name": "Report", "source": in_s3}}]}});
+    let called = json!([{"role": "user", "content": [text]},
+        {"role": "assistant", "content": [{"toolUse": {"toolUseId": "a", "name": "t", "input": {}}}]},
+        {"role": "user", "content": [result]}]);
+    let tools = json!({"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {"type": "object"}}}}]});
+    let budget = json!({"reasoning": {"request": "thinking_budget", "min_budget": 1024, "with_sampling": false,
+        "with_forced_tool": false}});
+    let nova2 = json!({"reasoning": {"request": "reasoning_config_effort", "efforts": ["low", "high"],
+        "with_sampling": false, "with_max_tokens_at_high": false}});
+    for (request, facts) in [
+        (json!({"messages": user(json!([text, document("company_policy")]))}), json!({})),
+        (json!({"messages": user(json!([text, video]))}), json!({"videos": {"formats": ["mp4"]}})),
+        (json!({"messages": called, "toolConfig": tools}), json!({"documents": {"s3": false}})),
+        (json!({"messages": user(json!([text, point("1h"), text, point("5m")]))}), json!({})),
+        (
+            json!({"messages": user(json!([text])), "system": []}),
+            json!({"features": {"system_messages": false}}),
+        ),
+        (
+            json!({"messages": user(json!([text])), "inferenceConfig": {"temperature": 1, "topP": 0.95},
+                "additionalModelRequestFields": thinking}),
+            budget.clone(),
+        ),
+        (
+            json!({"messages": user(json!([text])), "inferenceConfig": {"temperature": 0.2},
+                "additionalModelRequestFields": {"thinking": {"type": "disabled"}}}),
+            budget,
+        ),
+        (
+            json!({"messages": user(json!([text])), "inferenceConfig": {"temperature": 0.2, "maxTokens": 10},
+                "additionalModelRequestFields": effort("low")}),
+            nova2,
+        ),
+        (
+            json!({"messages": user(json!([text])), "inferenceConfig": {"maxTokens": 20},
+                "additionalModelRequestFields": {"anthropic_beta": ["output-128k-2025-02-19"]}}),
+            json!({"max_output_tokens": 10}),
+        ),
+    ] {
+        let profile: ModelProfile = serde_json::from_value(facts.clone()).unwrap();
+        let request = ChatRequest { model: claude.into(), ..serde_json::from_value(request).unwrap() };
+        assert_eq!(request.check(&profile), Ok(()), "{facts}");
+    }
+}
+
+#[test]
+fn tokens_are_counted_by_the_plain_id_of_a_model_that_is_called_by_a_profile() {
+    let mut profile = ModelProfile::default();
+    profile.access.on_demand = Some(false);
+    let rules = |id: &str, operation| {
+        let found = check_model(&id.into(), &profile, operation).err().map(|violations| violations.0);
+        found.unwrap_or_default().iter().map(|violation| violation.rule).collect::<Vec<_>>()
+    };
+    let plain = "anthropic.claude-sonnet-4-20250514-v1:0";
+    assert_eq!(rules(plain, Operation::CountTokens), [""; 0]);
+    assert_eq!(rules(plain, Operation::InvokeModel), ["R-ON-DEMAND"]);
+    for id in [
+        format!("us.{plain}"),
+        format!("arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.{plain}"),
+    ] {
+        assert_eq!(rules(&id, Operation::CountTokens), ["R-COUNT-ID"]);
+        assert_eq!(rules(&id, Operation::InvokeModel), [""; 0]);
+    }
+    let arn = format!("arn:aws:bedrock:us-east-1::foundation-model/{plain}");
+    assert_eq!(rules(&arn, Operation::CountTokens), [""; 0]);
+}
