@@ -70,7 +70,7 @@ fn facts_come_through_as_recorded() {
         (sonnet.mode, sonnet.max_input_tokens, sonnet.max_output_tokens),
         (Some(Mode::Chat), Some(200_000), Some(64_000))
     );
-    assert_eq!((sonnet.features.vision, sonnet.features.video_input), (Some(true), None));
+    assert_eq!((sonnet.features.vision, sonnet.features.video_input), (Some(true), Some(false)));
     let price = |price: Option<super::super::Price>| price.unwrap().to_string();
     assert_eq!(price(sonnet.prices.input), "0.0000033");
     assert_eq!(price(sonnet.prices.cache_write_1h), "0.0000066");
