@@ -178,7 +178,9 @@ fn print_report(
         say(format!("{model}: keeps all {} rules", RULES.len()))?;
     }
     if is_unknown {
-        say(format!("nothing is known of {model}: only what holds for every model was checked (see --catalog)"))?;
+        say(format!(
+            "nothing is known of {model}: only what holds for every model was checked (see --catalog)"
+        ))?;
     }
     Ok(())
 }

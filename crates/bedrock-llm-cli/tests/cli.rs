@@ -180,7 +180,8 @@ const UNTIDY: &str = r#"{"modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:
 
 #[test]
 fn lint_names_every_place_with_its_rule() {
-    let refused = contains("messages[0].content[1].text").and(contains("R-BLANK-TEXT")).and(contains("R-TOOL-PAIR"));
+    let refused =
+        contains("messages[0].content[1].text").and(contains("R-BLANK-TEXT")).and(contains("R-TOOL-PAIR"));
     bedrock_llm(&["lint", "-"])
         .write_stdin(UNTIDY)
         .assert()
@@ -208,7 +209,8 @@ fn lint_mends_a_file_in_place_and_standard_input_on_its_way() {
 
 #[test]
 fn lint_asks_the_model_that_is_meant_and_the_facts_that_are_given() {
-    let body = r#"{"system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}"#;
+    let body =
+        r#"{"system": [{"text": "Be brief."}], "messages": [{"role": "user", "content": [{"text": "Hi"}]}]}"#;
     bedrock_llm(&["lint", "-"]).write_stdin(body).assert().failure().stderr(contains("--model"));
     let lint = |args: &[&str]| bedrock_llm(&[&["lint", "-", "--model", "acme.oracle-v1:0"], args].concat());
     lint(&[]).write_stdin(body).assert().success();
@@ -232,6 +234,7 @@ fn lint_lists_the_rules_and_refuses_what_is_no_request() {
         .assert()
         .code(2)
         .stderr(contains("messages[0].content"));
+}
 
 #[test]
 fn the_facts_of_a_model_come_with_their_sources() {

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::PathBuf;
+mod recorded;
 
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
@@ -13,27 +13,10 @@ use bedrock_llm_schema::{
     CountTokensRequest, CountTokensResponse, ErrorKind, Message, Normalizer, Role, ServiceError, StreamEvent,
     ToolResultBlock,
 };
+use recorded::recordings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-fn recordings(operation: &str) -> Vec<(String, Value)> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/recordings");
-    let root =
-        std::env::var_os("BEDROCK_LLM_RECORDINGS").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    let Ok(folder) = std::fs::read_dir(root.join(operation)) else {
-        println!("skipped: no recordings at {}", root.join(operation).display());
-        return Vec::new();
-    };
-    let files =
-        folder.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
-    files
-        .map(|path| {
-            let text = std::fs::read_to_string(&path).unwrap();
-            (path.display().to_string(), serde_json::from_str(&text).unwrap())
-        })
-        .collect()
-}
 
 /// Equal as JSON, numbers by value, a null member being an absent one.
 fn same(left: &Value, right: &Value) -> bool {
@@ -123,8 +106,9 @@ fn converse_streams_accumulate() {
         let results = Message::new(Role::User, results.collect::<Vec<_>>()).with("go on");
         let next = ChatRequest::new("m").message("q").message(response.message.clone()).message(results);
         if let Err(error) = next.streaming().validate() {
-            // gpt-oss streams empty texts (recording 37e22550c803)
-            assert!(error.0.iter().all(|violation| violation.rule == "R-BLANK-TEXT"), "{file}: {error}");
+            // gpt-oss streams empty texts (recording 37e22550c803); the tools are left out here
+            let is_known = |rule| rule == "R-BLANK-TEXT" || rule == "R-TOOL-CONFIG";
+            assert!(error.0.iter().all(|violation| is_known(violation.rule)), "{file}: {error}");
         }
     }
 }

@@ -63,9 +63,10 @@ impl Preparation {
             prepared = self.normalize(prepared.request, &profile);
         }
         // no model knows our form of it, so that even an unchecked request cannot be sent with it
-        prepared.request.require_written_reasoning().map_err(|error| {
-            Context::new(operation, Some(&prepared.request.model)).explain(error)
-        })?;
+        prepared
+            .request
+            .require_written_reasoning()
+            .map_err(|error| Context::new(operation, Some(&prepared.request.model)).explain(error))?;
         if self.validate {
             check_chat(&prepared.request, &profile, operation)
                 .or_else(|violations| violations.except_warned(&prepared.changes))

@@ -127,6 +127,8 @@ facts! {
         pub system_tools: Vec<String>,
         /// Whether a tool's schema may have `$ref` and `$defs`.
         pub schema_refs: bool,
+        /// Whether tools are taken in streams.
+        pub streaming: bool,
     }
 
     /// Images.

@@ -5,8 +5,12 @@
 //! endpoint all read it, so that they cannot disagree. A rule for some models asks the model's
 //! [`ModelProfile`](crate::model::ModelProfile) and is silent where the profile does not know.
 
+mod cache;
+mod calls;
 mod media;
 mod model;
+mod place;
+mod reasoning;
 mod rule;
 mod settings;
 mod table;
@@ -17,7 +21,8 @@ use std::fmt;
 
 use crate::model::ModelProfile;
 use crate::{
-    Change, ChangeKind, ChatRequest, ChatStreamRequest, Error, ErrorKind, ModelId, Operation, ServiceError,
+    Change, ChangeKind, ChatRequest, ChatStreamRequest, CountTokensRequest, Error, ErrorKind, ModelId,
+    Operation, ServiceError,
 };
 
 pub use rule::Rule;
@@ -153,6 +158,16 @@ pub fn check_chat(
     operation: Operation,
 ) -> Result<(), Violations> {
     check(request, Some(profile), operation)
+}
+
+impl CountTokensRequest {
+    /// Checks the rules about the model; whether what is counted could be sent is not looked at.
+    ///
+    /// # Errors
+    /// As for [`ChatRequest::check`].
+    pub fn check(&self, profile: &ModelProfile) -> Result<(), Violations> {
+        check_model(&self.model, profile, Operation::CountTokens)
+    }
 }
 
 /// Checks the rules that need no more than the model and the operation; for calls without a [`ChatRequest`].

@@ -1,7 +1,7 @@
 //! What a rule is, and how it reports.
 
 use super::{Violation, Violations};
-use crate::model::ModelProfile;
+use crate::model::{Family, ModelProfile};
 use crate::{ChatRequest, ModelId, Operation};
 
 /// Something that the service refuses.
@@ -12,12 +12,12 @@ pub struct Rule {
     pub id: &'static str,
     /// What it checks, as what must hold.
     pub checks: &'static str,
-    /// For whom: every model, or those whose profile says so.
+    /// For whom: every model, or those whose profile has the facts named here.
     pub applies_to: &'static str,
-    /// Where it was learned: a recording's id or a page of the documentation.
+    /// Where it was learned: a recording's id, a page of the documentation, or a report of it.
     pub source: &'static str,
-    /// The sentence the service refuses with, where a recording or the documentation has it; a name in braces stands
-    /// for what differs.
+    /// The sentence the service refuses with, where a recording, the documentation or a report has it; a name in
+    /// braces stands for what differs. A [`Violation`] may have another where the service says another in its place.
     pub says: Option<&'static str>,
     /// How it is mended.
     pub mend: &'static str,
@@ -36,12 +36,72 @@ pub(super) enum Check {
     Chat(fn(&Subject<'_>, &mut RuleReport<'_>)),
 }
 
+impl Rule {
+    /// A rule for every model, from the Converse API's reference, until more is said of it.
+    pub(super) const fn new(id: &'static str, checks: &'static str, check: Check) -> Self {
+        Self {
+            id,
+            checks,
+            applies_to: "every model",
+            source: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
+            says: None,
+            mend: "",
+            is_mended: false,
+            check,
+        }
+    }
+
+    /// The facts that a profile must have for the rule to look; first, where it looks without any.
+    pub(super) const fn applies_to(mut self, facts: &'static str) -> Self {
+        self.applies_to = facts;
+        self
+    }
+
+    pub(super) const fn source(mut self, source: &'static str) -> Self {
+        self.source = source;
+        self
+    }
+
+    pub(super) const fn says(mut self, sentence: &'static str) -> Self {
+        self.says = Some(sentence);
+        self
+    }
+
+    /// By the caller.
+    pub(super) const fn mend(mut self, mend: &'static str) -> Self {
+        self.mend = mend;
+        self
+    }
+
+    /// By the caller, or by [`ChatRequest::normalize`].
+    pub(super) const fn mended(mut self, mend: &'static str) -> Self {
+        self.mend = mend;
+        self.is_mended = true;
+        self
+    }
+}
+
 /// A chat under examination.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) request: &'a ChatRequest,
     pub(super) profile: &'a ModelProfile,
     pub(super) operation: Operation,
+}
+
+impl Subject<'_> {
+    /// Whose sentences the service passes on.
+    pub(super) fn family(&self) -> Family {
+        self.profile.base_model.as_ref().unwrap_or(&self.request.model).family()
+    }
+
+    pub(super) fn is_anthropic(&self) -> bool {
+        self.family() == Family::Anthropic
+    }
+
+    pub(super) fn is_nova(&self) -> bool {
+        self.family() == Family::AmazonNova
+    }
 }
 
 /// All that was found.
@@ -73,8 +133,7 @@ impl RuleReport<'_> {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        let says = self.rule.says.map(str::to_owned);
-        self.push(path.into(), message.into(), fix.into(), says);
+        self.add_with(path, message, fix, &[]);
     }
 
     /// A violation whose sentence has something filled in: `{name}` becomes the value.
@@ -85,15 +144,46 @@ impl RuleReport<'_> {
         fix: impl Into<String>,
         values: &[(&str, &str)],
     ) {
-        let says = self.rule.says.map(|says| {
+        let fill = |says: &str| {
             values
                 .iter()
                 .fold(says.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
-        });
-        self.push(path.into(), message.into(), fix.into(), says);
+        };
+        self.add_saying(path, message, fix, self.rule.says.map(fill));
     }
 
-    fn push(&mut self, path: String, message: String, fix: String, service_message: Option<String>) {
-        self.found.push(Violation { rule: self.rule.id, path, message, fix, service_message });
+    /// A violation that the service refuses with a sentence of its own, or with one that is not known.
+    pub(super) fn add_saying(
+        &mut self,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+        service_message: Option<String>,
+    ) {
+        self.found.push(Violation {
+            rule: self.rule.id,
+            path: path.into(),
+            message: message.into(),
+            fix: fix.into(),
+            service_message,
+        });
+    }
+
+    /// A violation of a constraint in the service's model, which is checked before anything else.
+    ///
+    /// `place` is the path as the service writes it: `toolConfig.tools.1.member.toolSpec.name`, counted from 1.
+    /// It is worded so in github.com/awslabs/mcp/issues/3181 and openclaw/openclaw/issues/12892.
+    pub(super) fn add_constraint(
+        &mut self,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+        place: &str,
+        constraint: &str,
+    ) {
+        let says = format!(
+            "1 validation error detected: Value at '{place}' failed to satisfy constraint: Member must {constraint}"
+        );
+        self.add_saying(path, message, fix, Some(says));
     }
 }

@@ -1,66 +1,24 @@
-//! Rules about tools, their calls and results.
+//! Rules about tools and how they are described.
 
-use std::collections::BTreeSet;
+use serde_json::Value;
 
+use super::place;
 use super::rule::{RuleReport, Subject};
-use crate::{ContentBlock, Message, ToolResultBlock, ToolUseBlock};
+use crate::model::ModelIdKind;
+use crate::model::facts::{Alphabet, ToolChoiceKind};
+use crate::{ContentBlock, Operation, Tool, ToolChoice, ToolSpec};
 
-/// Every tool call of a turn is answered in the next one, and every answer has its call in the turn before.
-pub(super) fn pairs(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let messages = &subject.request.messages;
-    let mut open: BTreeSet<&str> = BTreeSet::new();
-    for (turn, message) in messages.iter().enumerate() {
-        let mut answered = BTreeSet::new();
-        for (block, result) in results(message) {
-            let id = result.tool_use_id.as_str();
-            if !answered.contains(id) && !open.contains(id) {
-                report.add(
-                    format!("messages[{turn}].content[{block}].toolResult"),
-                    format!("no tool call {id} in the turn before"),
-                    "add it or drop the result",
-                );
-            }
-            open.remove(id);
-            answered.insert(id);
-        }
-        unanswered(&open, turn, report);
-        open = calls(message).map(|(_, call)| call.tool_use_id.as_str()).collect();
+/// A managed prompt brings its tools along.
+pub(super) fn config(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let request = subject.request;
+    if request.tool_config.is_some() || request.model.kind() == ModelIdKind::Prompt {
+        return;
     }
-    unanswered(&open, messages.len().saturating_sub(1), report);
-}
-
-/// Tool calls that this turn, the one after them or the last, leaves without a result.
-fn unanswered(open: &BTreeSet<&str>, turn: usize, report: &mut RuleReport<'_>) {
-    for id in open {
-        report.add(
-            format!("messages[{turn}].content"),
-            format!("no result for tool call {id}"),
-            "add one in the next turn, an error if need be",
-        );
-    }
-}
-
-pub(super) fn ids(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    for (turn, message) in subject.request.messages.iter().enumerate() {
-        let (mut called, mut answered) = (BTreeSet::new(), BTreeSet::new());
-        for (block, call) in calls(message) {
-            if !called.insert(call.tool_use_id.as_str()) {
-                report.add(
-                    format!("messages[{turn}].content[{block}].toolUse.toolUseId"),
-                    format!("second tool call {}", call.tool_use_id),
-                    "give each its own id",
-                );
-            }
-        }
-        for (block, result) in results(message) {
-            if !answered.insert(result.tool_use_id.as_str()) {
-                report.add(
-                    format!("messages[{turn}].content[{block}].toolResult"),
-                    format!("second result for tool call {}", result.tool_use_id),
-                    "keep one",
-                );
-            }
-        }
+    let is_tool =
+        |block: &ContentBlock| matches!(block, ContentBlock::ToolUse(_) | ContentBlock::ToolResult(_));
+    if let Some((place, _)) = place::blocks(request).find(|(_, block)| is_tool(block)) {
+        let message = format!("no tools are given, but {} has a tool call or result", place.path());
+        report.add("toolConfig", message, "give the tools that the conversation uses");
     }
 }
 
@@ -70,27 +28,225 @@ pub(super) fn present(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     }
 }
 
+pub(super) fn usable(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let has_tools = subject.request.tool_config.as_ref().is_some_and(|config| !config.tools.is_empty());
+    if has_tools && subject.profile.features.tool_use == Some(false) {
+        report.add("toolConfig", "the model takes no tools", "leave them out or choose a model that does");
+    }
+}
+
+fn specs<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (usize, &'a ToolSpec)> + Clone {
+    let tools = subject.request.tool_config.as_ref().map_or(&[][..], |config| &config.tools);
+    tools.iter().enumerate().filter_map(|(index, tool)| match tool {
+        Tool::ToolSpec(spec) => Some((index, spec)),
+        _ => None,
+    })
+}
+
 pub(super) fn names(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let mut names = BTreeSet::new();
-    for spec in subject.request.tool_config.iter().flat_map(|config| config.specs()) {
-        if !names.insert(spec.name.as_str()) {
-            report.add("toolConfig.tools", format!("two tools are named {}", spec.name), "rename one");
+    let naming = Naming::of(subject);
+    for (index, spec) in specs(subject) {
+        let path = || format!("toolConfig.tools[{index}].toolSpec.name");
+        naming.check(
+            &spec.name,
+            path,
+            || format!("toolConfig.tools.{}.member.toolSpec.name", index + 1),
+            report,
+        );
+    }
+    for (index, name) in place::repeated(specs(subject).map(|(index, spec)| (index, spec.name.as_str()))) {
+        let path = format!("toolConfig.tools[{index}].toolSpec.name");
+        report.add_saying(path, format!("another tool is named {name}"), "rename one", None);
+    }
+    for (place, block) in place::blocks(subject.request) {
+        if let ContentBlock::ToolUse(call) = block {
+            let path = || format!("{}.toolUse.name", place.path());
+            naming.check(&call.name, path, || format!("{}.toolUse.name", place.member()), report);
+        }
+    }
+    let choice = subject.request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
+    if let Some(ToolChoice::Tool(choice)) = choice {
+        let path = || "toolConfig.toolChoice.tool.name".to_owned();
+        naming.check(&choice.name, path, path, report);
+    }
+}
+
+/// How tools may be named: as the API has it, and as the model wants it beyond.
+#[derive(Debug, Clone, Copy)]
+struct Naming<'a> {
+    alphabet: Option<&'a Alphabet>,
+    max: usize,
+}
+
+impl<'a> Naming<'a> {
+    const MAX: usize = 64;
+
+    fn of(subject: &Subject<'a>) -> Self {
+        let tools = &subject.profile.tools;
+        let max = tools.name_max.and_then(|max| usize::try_from(max).ok());
+        Self { alphabet: tools.name_alphabet.as_ref(), max: max.unwrap_or(Self::MAX) }
+    }
+
+    fn check(
+        self,
+        name: &str,
+        path: impl Fn() -> String,
+        member: impl Fn() -> String,
+        report: &mut RuleReport<'_>,
+    ) {
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let mut add = |message: String, constraint: &str| {
+            report.add_constraint(path(), message, "rename it", &member(), constraint);
+        };
+        if name.is_empty() {
+            add("a tool without a name".to_owned(), "have length greater than or equal to 1");
+        } else if name.len() > Self::MAX {
+            add(
+                format!("{name} is longer than {} characters", Self::MAX),
+                "have length less than or equal to 64",
+            );
+        } else if let Some(c) = name.chars().find(|c| !is_legal(*c)) {
+            add(format!("{name} has {c:?}"), "satisfy regular expression pattern: [a-zA-Z0-9_-]+");
+        } else if name.len() > self.max {
+            let message = format!("{name} is longer than {} characters, which the model wants", self.max);
+            report.add_saying(path(), message, "rename it", None);
+        } else if let Some(alphabet) = self.alphabet
+            && let Some(c) = name.chars().find(|c| !alphabet.has(*c))
+        {
+            let message = format!("{name} has {c:?}; the model wants {} alone", alphabet.as_str());
+            report.add_saying(path(), message, "rename it", None);
         }
     }
 }
 
-/// The tool calls that the caller answers.
-fn calls(message: &Message) -> impl Iterator<Item = (usize, &ToolUseBlock)> {
-    let blocks = message.content.iter().enumerate();
-    blocks
-        .filter_map(|(block, content)| Some((block, content.as_tool_use()?)))
-        .filter(|(_, call)| !call.is_run_by_service())
+pub(super) fn description(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    for (index, spec) in specs(subject).filter(|(_, spec)| spec.description.as_deref() == Some("")) {
+        let (path, member) = (
+            format!("toolConfig.tools[{index}].toolSpec.description"),
+            format!("toolConfig.tools.{}.member.toolSpec.description", index + 1),
+        );
+        let message = format!("the description of {} is empty", spec.name);
+        let constraint = "have length greater than or equal to 1";
+        report.add_constraint(path, message, "say what it does or leave it out", &member, constraint);
+    }
 }
 
-/// The tool results that the caller gives; one of a tool that the service ran stands in one turn with its call.
-fn results(message: &Message) -> impl Iterator<Item = (usize, &ToolResultBlock)> {
-    let blocks = message.content.iter().enumerate();
-    blocks
-        .filter_map(|(block, content)| Some((block, ContentBlock::as_tool_result(content)?)))
-        .filter(|(_, result)| result.r#type.is_none())
+pub(super) fn schema(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    for (index, spec) in specs(subject) {
+        let crate::content::tool::ToolInputSchema::Json(schema) = &spec.input_schema else { continue };
+        let path = || format!("toolConfig.tools[{index}].toolSpec.inputSchema.json");
+        let name = &spec.name;
+        if schema.get("type").and_then(Value::as_str) != Some("object") {
+            let message = format!("the schema of {name} is not of type object");
+            report.add_with(
+                format!("{}.type", path()),
+                message,
+                "give the root `\"type\": \"object\"`",
+                &[("index", &index.to_string())],
+            );
+        }
+        if schema.get("properties").is_some_and(Value::is_null) {
+            let message = format!("the properties of {name} are null");
+            report.add_saying(
+                format!("{}.properties", path()),
+                message,
+                "give an object or leave them out",
+                None,
+            );
+        }
+        if subject.profile.tools.schema_refs == Some(false) && has_refs(schema) {
+            let message = format!("the schema of {name} has references; the model takes none");
+            // github.com/lastmile-ai/mcp-agent/pull/126
+            let says = (subject.is_nova() && schema.get("$defs").is_some())
+                .then(|| malformed(&format!("/toolConfig/tools/{index}/toolSpec/inputSchema/json"), "$defs"));
+            report.add_saying(path(), message, "put what they refer to in their place", says);
+        }
+    }
+}
+
+/// How Amazon's models refuse what they do not know (recording 422a9686572d).
+pub(super) fn malformed(pointer: &str, key: &str) -> String {
+    format!(
+        "The model returned the following errors: Malformed input request: #{pointer}: extraneous key [{key}] is not permitted, please reformat your input and try again."
+    )
+}
+
+fn has_refs(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            (name == "$ref" && value.is_string()) || (name == "$defs" && value.is_object()) || has_refs(value)
+        }),
+        Value::Array(items) => items.iter().any(has_refs),
+        _ => false,
+    }
+}
+
+pub(super) fn strict(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    if subject.profile.tools.strict != Some(false) {
+        return;
+    }
+    for (index, spec) in specs(subject).filter(|(_, spec)| spec.strict == Some(true)) {
+        let path = format!("toolConfig.tools[{index}].toolSpec.strict");
+        report.add(
+            path,
+            format!("{} is strict; the model takes no strict tools", spec.name),
+            "leave `strict` out",
+        );
+    }
+}
+
+pub(super) fn choice(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let Some(config) = &subject.request.tool_config else { return };
+    let (kind, name) = match &config.tool_choice {
+        Some(ToolChoice::Auto(_)) => (ToolChoiceKind::Auto, None),
+        Some(ToolChoice::Any(_)) => (ToolChoiceKind::Any, None),
+        Some(ToolChoice::Tool(choice)) => (ToolChoiceKind::Tool, Some(choice.name.as_str())),
+        _ => return,
+    };
+    let is_taken = match &subject.profile.tools.choice {
+        Some(taken) => taken.contains(&kind),
+        None => kind == ToolChoiceKind::Auto || subject.profile.features.tool_choice != Some(false),
+    };
+    let form = config.tool_choice.as_ref().map_or("", ToolChoice::tag);
+    if !is_taken {
+        let (path, message) =
+            (format!("toolConfig.toolChoice.{form}"), format!("the model takes no toolChoice of {form}"));
+        report.add_with(path, message, "leave it out", &[("form", form)]);
+    }
+    let is_given = |wanted: &str| {
+        config.tools.iter().any(|tool| match tool {
+            Tool::ToolSpec(spec) => spec.name == wanted,
+            Tool::SystemTool(tool) => tool.name == wanted,
+            Tool::CachePoint(_) => false,
+            Tool::Unknown(_) => true,
+        })
+    };
+    if let Some(name) = name.filter(|name| !config.tools.is_empty() && !is_given(name)) {
+        let path = "toolConfig.toolChoice.tool.name";
+        report.add_saying(path, format!("no tool is named {name}"), "choose one that is given", None);
+    }
+}
+
+pub(super) fn system_tools(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let Some(known) = &subject.profile.tools.system_tools else { return };
+    for (index, tool) in subject.request.tool_config.iter().flat_map(|config| &config.tools).enumerate() {
+        if let Tool::SystemTool(tool) = tool
+            && !known.contains(&tool.name)
+        {
+            let path = format!("toolConfig.tools[{index}].systemTool.name");
+            let message = format!("the service runs no tool {} for this model", tool.name);
+            report.add(path, message, "leave it out");
+        }
+    }
+}
+
+/// Llama's tools are for Converse alone.
+pub(super) fn streamed(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let has_tools = subject.request.tool_config.as_ref().is_some_and(|config| !config.tools.is_empty());
+    if has_tools
+        && subject.operation == Operation::ConverseStream
+        && subject.profile.tools.streaming == Some(false)
+    {
+        report.add("toolConfig", "the model takes no tools in streams", "use Converse, or leave them out");
+    }
 }

@@ -1,5 +1,6 @@
 //! Rules about turns and what they say.
 
+use super::place;
 use super::rule::{RuleReport, Subject};
 use crate::model::ModelIdKind;
 use crate::{ContentBlock, Role, SystemContentBlock};
@@ -17,6 +18,53 @@ pub(super) fn first(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
         && subject.profile.turns.first_assistant != Some(true)
     {
         report.add("messages[0].role", "the first turn is the model's", "begin with the user's");
+    }
+}
+
+pub(super) fn prefill(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let messages = &subject.request.messages;
+    let is_prefilled = messages.last().is_some_and(|last| last.role == Role::Assistant);
+    if is_prefilled && subject.profile.features.assistant_prefill == Some(false) {
+        let path = format!("messages[{}].role", messages.len().saturating_sub(1));
+        let (message, fix) = ("the last turn is the model's", "end with the user's");
+        if subject.is_anthropic() {
+            report.add(path, message, fix);
+        } else {
+            report.add_saying(path, message, fix, None);
+        }
+    }
+}
+
+pub(super) fn alternate(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    if subject.profile.turns.consecutive != Some(false) {
+        return;
+    }
+    let messages = &subject.request.messages;
+    for (turn, (before, message)) in messages.iter().zip(messages.iter().skip(1)).enumerate() {
+        if before.role == message.role {
+            let path = format!("messages[{}].role", turn + 1);
+            report.add(path, format!("a second turn of the {} in a row", message.role), "make them one");
+        }
+    }
+}
+
+pub(super) fn system_role(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    if subject.profile.features.mid_conversation_system != Some(false) {
+        return;
+    }
+    for (turn, message) in subject.request.messages.iter().enumerate() {
+        if message.role == Role::System {
+            let path = format!("messages[{turn}].role");
+            report.add(path, "the model takes no system turns", "put it into the system prompt");
+        }
+    }
+}
+
+/// An empty list is fine: many recorded requests have one, to models of all families.
+pub(super) fn system(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let is_given = subject.request.system.as_ref().is_some_and(|blocks| !blocks.is_empty());
+    if is_given && subject.profile.features.system_messages == Some(false) {
+        report.add("system", "the model takes no system prompt", "put it into the first turn");
     }
 }
 
@@ -38,25 +86,16 @@ pub(super) fn blank_text(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     for (block, content) in subject.request.system.iter().flatten().enumerate() {
         if matches!(content, SystemContentBlock::Text(text) if text.trim().is_empty()) {
             let place = format!("system.{block}");
-            report.add_with(
-                format!("system[{block}].text"),
-                "blank text",
-                "drop the block",
-                &[("place", &place)],
-            );
+            let path = format!("system[{block}].text");
+            report.add_with(path, "blank text", "drop the block", &[("place", &place)]);
         }
     }
-    for (turn, message) in subject.request.messages.iter().enumerate() {
-        let alone = message.content.iter().all(is_blank);
-        for (block, content) in message.content.iter().enumerate().filter(|(_, content)| is_blank(content)) {
-            if alone || matches!(content, ContentBlock::Text(text) if text.is_empty()) {
-                report.add_with(
-                    format!("messages[{turn}].content[{block}].text"),
-                    "blank text",
-                    "drop the block",
-                    &[("place", &format!("messages.{turn}.content.{block}"))],
-                );
-            }
+    for (place, content) in place::blocks(subject.request).filter(|(_, content)| is_blank(content)) {
+        let turn = subject.request.messages.get(place.turn);
+        let is_alone = turn.is_some_and(|turn| turn.content.iter().all(is_blank));
+        if is_alone || matches!(content, ContentBlock::Text(text) if text.is_empty()) {
+            let path = format!("{}.text", place.path());
+            report.add_with(path, "blank text", "drop the block", &[("place", &place.dotted())]);
         }
     }
 }
