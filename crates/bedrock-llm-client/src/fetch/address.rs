@@ -27,14 +27,13 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
     match address.octets() {
         // metadata services outside the link-local block: Alibaba Cloud's, and Azure's wire server
         [100, 100, 100, 200] | [168, 63, 129, 16] => Reach::Never,
-        // this network; link-local; protocol assignments; documentation; relays of 6to4; multicast and reserved
-        [0, ..]
+        // this network, multicast, reserved; link-local; protocol assignments and documentation; relays of 6to4
+        [0 | 224..=255, ..]
         | [169, 254, ..]
         | [192, 0, 0 | 2, _]
         | [198, 51, 100, _]
         | [203, 0, 113, _]
-        | [192, 88, 99, _]
-        | [224..=255, ..] => Reach::Never,
+        | [192, 88, 99, _] => Reach::Never,
         // loopback; private; carrier-grade NAT; benchmarks
         [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] | [198, 18 | 19, ..] => {
             Reach::Private
