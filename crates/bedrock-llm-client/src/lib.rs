@@ -1,13 +1,19 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bedrock;
 mod blocking;
 mod client;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod transport;
 
 pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
 pub use blocking::{BlockingChatStream, BlockingClient, BlockingInvokeStream, BlockingTextStream};
 pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest};
+#[cfg(feature = "fetch")]
+#[doc(inline)]
+pub use fetch::{FetchError, Fetcher};
 
 /// The codecs of native forms, for [`ClientBuilder::registry`].
 pub use bedrock_llm_providers::Registry;
