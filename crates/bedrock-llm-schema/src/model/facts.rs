@@ -127,6 +127,8 @@ facts! {
         pub system_tools: Vec<String>,
         /// Whether a tool's schema may have `$ref` and `$defs`.
         pub schema_refs: bool,
+        /// Whether a tool's schema may have `anyOf`, `oneOf` or `allOf` at its root.
+        pub root_unions: bool,
     }
 
     /// Images.

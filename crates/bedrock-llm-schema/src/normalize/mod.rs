@@ -20,6 +20,7 @@ use crate::model::ModelProfile;
 pub use alias::ToolAliases;
 pub(crate) use changes::Changes;
 pub use changes::{Change, ChangeKind};
+pub use tool_schema::{StrictChange, ToolSchemaError, strict_schema};
 pub(crate) use {
     tool_pairs::mend as mend_tool_pairs, turns::mend as mend_turns, turns::merge as merge_turns,
 };
