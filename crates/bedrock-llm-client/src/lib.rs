@@ -3,6 +3,8 @@
 mod bedrock;
 mod blocking;
 mod client;
+#[cfg(feature = "extract")]
+pub mod extract;
 mod transport;
 
 pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
