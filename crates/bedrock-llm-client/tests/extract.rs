@@ -135,8 +135,7 @@ async fn cut_and_refused_answers_are_told_apart_and_not_asked_again() {
 #[tokio::test]
 async fn a_road_that_is_refused_is_left_for_the_next() {
     // the catalog knows that this model has tools
-    let request =
-        || ChatRequest::new("anthropic.claude-3-haiku-20240307-v1:0").message("Who is Ada?").max_tokens(300);
+    let request = || ChatRequest::new(NOVA).message("Who is Ada?").max_tokens(300);
     let has_tool = |request: &bedrock_llm_local::ReceivedRequest| request.json.get("toolConfig").is_some();
     let refusal = || Reply::exception(Exception::new("ValidationException")).when(has_tool).forever();
     let (local, client) =
