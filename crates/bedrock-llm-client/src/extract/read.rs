@@ -130,9 +130,11 @@ mod tests {
             candidates(&text);
             partial(&text);
         }
+    }
 
-        #[test]
-        fn deep_texts_end(depth in 1..1_000_usize) {
+    #[test]
+    fn deep_texts_end() {
+        for depth in [127, 128, 129, 5_000] {
             candidates(&"[{\"a\":".repeat(depth));
             partial(&"{\"a\":[".repeat(depth));
         }

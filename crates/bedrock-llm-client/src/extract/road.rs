@@ -154,9 +154,9 @@ mod tests {
         profile
     }
 
-    fn choice(request: ChatRequest, profile: &ModelProfile) -> ToolChoice {
+    fn choice(request: &ChatRequest, profile: &ModelProfile) -> ToolChoice {
         let shape = Shape::of::<u8>().unwrap();
-        prepare(&request, Road::Tool, &shape, profile).tool_config.unwrap().tool_choice.unwrap()
+        prepare(request, Road::Tool, &shape, profile).tool_config.unwrap().tool_choice.unwrap()
     }
 
     #[test]
@@ -176,20 +176,20 @@ mod tests {
         use ToolChoiceKind::{Any, Auto, Tool};
         let request = ChatRequest::new("m").message("hi");
         let with = |kinds: &[ToolChoiceKind]| profile(|p| p.tools.choice = Some(kinds.to_vec()));
-        assert_eq!(choice(request.clone(), &with(&[Auto, Any, Tool])), ToolChoice::tool("answer_uint8"));
-        assert_eq!(choice(request.clone(), &with(&[Auto, Any])), ToolChoice::any());
+        assert_eq!(choice(&request, &with(&[Auto, Any, Tool])), ToolChoice::tool("answer_uint8"));
+        assert_eq!(choice(&request, &with(&[Auto, Any])), ToolChoice::any());
         let others = request.clone().tool(ToolSpec::new("other", "d", json!({"type": "object"})));
-        assert_eq!(choice(others, &with(&[Auto, Any])), ToolChoice::auto());
-        assert_eq!(choice(request.clone(), &ModelProfile::new("m")), ToolChoice::auto());
+        assert_eq!(choice(&others, &with(&[Auto, Any])), ToolChoice::auto());
+        assert_eq!(choice(&request, &ModelProfile::new("m")), ToolChoice::auto());
 
         let mut thinks = with(&[Auto, Any, Tool]);
         thinks.reasoning.with_forced_tool = Some(false);
-        assert_eq!(choice(request.clone(), &thinks), ToolChoice::tool("answer_uint8"));
+        assert_eq!(choice(&request, &thinks), ToolChoice::tool("answer_uint8"));
         let on =
             request.clone().additional_field("thinking", json!({"type": "enabled", "budget_tokens": 1024}));
-        assert_eq!(choice(on, &thinks), ToolChoice::auto());
+        assert_eq!(choice(&on, &thinks), ToolChoice::auto());
         let off = request.additional_field("thinking", json!({"type": "disabled"}));
-        assert_eq!(choice(off, &thinks), ToolChoice::tool("answer_uint8"));
+        assert_eq!(choice(&off, &thinks), ToolChoice::tool("answer_uint8"));
     }
 
     #[test]
