@@ -4,7 +4,8 @@
 
 mod common;
 
-use bedrock_llm_client::extract::{ExtractError, ExtractRequest, Partial, Road};
+use bedrock_llm_client::Client;
+use bedrock_llm_client::extract::{ExtractError, ExtractRequest, ExtractStream, Partial, Road};
 use bedrock_llm_local::{Exception, LocalBedrock, Reply};
 use bedrock_llm_schema::{ChatRequest, ErrorKind, StopReason, ToolResultStatus, Usage};
 use common::{NOVA, builder, start};
@@ -36,6 +37,35 @@ fn ask(road: Road) -> ExtractRequest {
 
 fn call(input: Value) -> Reply {
     Reply::tool_use("t1", "answer_Person", input)
+}
+
+#[test]
+fn auto_traits() {
+    fn is_send<T: Send>(_: &T) {}
+    fn futures(client: &Client) {
+        is_send(&client.extract::<Person>(ask(Road::Tool)));
+        is_send(&client.extract_stream::<Person>(ask(Road::Tool)));
+    }
+    fn is_stream<T: Send + Unpin + std::fmt::Debug + 'static>() {}
+    is_stream::<ExtractStream<Person>>();
+    let _ = futures;
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_called_may_be_answered_in_words() {
+    // the model was to call, and wrote; another wrote its arguments as a text
+    let (_local, client) = start(
+        LocalBedrock::builder()
+            .reply(Reply::text(format!("Here: {}", ada_json())).times(2))
+            .reply(call(Value::String(ada_json().to_string())))
+            .reply(Reply::tool_use("t2", "other", json!({})))
+            .reply(call(ada_json())),
+    )
+    .await;
+    assert_eq!(client.extract::<Person>(ask(Road::Tool)).await.unwrap().value, ada());
+    assert_eq!(states(&client, Road::Tool).await.1.value.unwrap(), ada());
+    assert_eq!(client.extract::<Person>(ask(Road::Tool)).await.unwrap().attempts, 1);
+    assert_eq!(client.extract::<Person>(ask(Road::Tool)).await.unwrap().attempts, 2);
 }
 
 #[tokio::test]
@@ -167,7 +197,7 @@ async fn what_is_no_object_travels_in_one() {
 }
 
 /// Every state of a value, and the last.
-async fn states(client: &bedrock_llm_client::Client, road: Road) -> (Vec<Partial<Person>>, Partial<Person>) {
+async fn states(client: &Client, road: Road) -> (Vec<Partial<Person>>, Partial<Person>) {
     let mut stream = client.extract_stream::<Person>(ask(road)).await.unwrap();
     let mut states = Vec::new();
     while let Some(partial) = stream.next().await {

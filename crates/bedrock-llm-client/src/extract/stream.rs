@@ -111,7 +111,8 @@ impl<T: DeserializeOwned> ExtractStream<T> {
                 false
             }
             StreamEvent::ContentBlockDelta(delta) => match &delta.delta {
-                ContentBlockDelta::Text(text) if self.call.is_none() && self.road != Road::Tool => {
+                // a model that was to call the tool may answer in words all the same
+                ContentBlockDelta::Text(text) if self.call.is_none() => {
                     self.text.push_str(text);
                     true
                 }
