@@ -37,6 +37,12 @@ fn tools_by_hand() {
 }
 
 #[test]
+fn extraction() {
+    let printed = example("extraction");
+    assert!(printed.contains("reading: ") && printed.contains("Ada Lovelace, 36"), "{printed}");
+}
+
+#[test]
 fn own_layer() {
     let printed = example("own_layer");
     assert!(printed.contains("call 1: Converse of") && printed.contains("2 calls in all"), "{printed}");

@@ -87,6 +87,21 @@ impl BlockingClient {
         self.engine.run(self.client.count(request))
     }
 
+    /// See [`Client::extract`].
+    ///
+    /// # Errors
+    /// See [`Client::extract`].
+    #[cfg(feature = "extract")]
+    pub fn extract<T>(
+        &self,
+        request: impl Into<crate::extract::ExtractRequest>,
+    ) -> Result<crate::extract::Extracted<T>, Error>
+    where
+        T: serde::de::DeserializeOwned + schemars::JsonSchema,
+    {
+        self.engine.run(self.client.extract(request))
+    }
+
     /// See [`Client::count_tokens`].
     ///
     /// # Errors

@@ -4,6 +4,8 @@
 mod bedrock;
 mod blocking;
 mod client;
+#[cfg(feature = "extract")]
+pub mod extract;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 mod transport;

@@ -73,6 +73,12 @@ pub enum ErrorKind {
     // after the answer came
     /// A tool call's arguments are not JSON.
     ToolInputInvalid,
+    /// The answer does not have the form that was asked for.
+    AnswerInvalid,
+    /// The answer was cut off: by `max_tokens`, or because the conversation no longer fits the model.
+    AnswerIncomplete,
+    /// The model, a guardrail or a content filter refused to answer.
+    AnswerRefused,
 
     /// None of the above; the message and code say what the service said.
     Unexpected,
@@ -160,6 +166,9 @@ impl ErrorKind {
             Self::InvalidRequest => "invalid request",
             Self::Config => "invalid configuration",
             Self::ToolInputInvalid => "invalid tool input",
+            Self::AnswerInvalid => "invalid answer",
+            Self::AnswerIncomplete => "incomplete answer",
+            Self::AnswerRefused => "answer refused",
             Self::Unexpected => "unexpected error",
         }
     }

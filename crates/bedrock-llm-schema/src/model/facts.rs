@@ -129,6 +129,8 @@ facts! {
         pub schema_refs: bool,
         /// Whether tools are taken in streams.
         pub streaming: bool,
+        /// Whether a tool's schema may have `anyOf`, `oneOf` or `allOf` at its root.
+        pub root_unions: bool,
     }
 
     /// Images.

@@ -1,0 +1,205 @@
+//! The roads to a typed answer.
+
+use bedrock_llm_schema::model::ModelProfile;
+use bedrock_llm_schema::model::facts::ToolChoiceKind;
+use bedrock_llm_schema::normalize::strict_schema;
+use bedrock_llm_schema::{
+    ChatRequest, ChatResponse, ContentBlock, Message, Role, ToolChoice, ToolResultBlock, ToolSpec,
+};
+use serde_json::Value;
+
+use super::error::AnswerViolation;
+use super::shape::Shape;
+
+/// How a model is brought to answer in a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Road {
+    /// The service holds the model to the schema (`outputConfig.textFormat`).
+    Native,
+    /// The answer is the arguments of a tool that the model must call.
+    Tool,
+    /// The model is told the schema, and what is nearly JSON is repaired.
+    Prompt,
+}
+
+/// The roads worth taking, best first; at least one.
+pub(super) fn choose(profile: &ModelProfile, forced: Option<Road>) -> Vec<Road> {
+    if let Some(road) = forced {
+        return vec![road];
+    }
+    let native = (profile.features.structured_output == Some(true)).then_some(Road::Native);
+    let tool = (profile.features.tool_use == Some(true)).then_some(Road::Tool);
+    native.into_iter().chain(tool).chain([Road::Prompt]).collect()
+}
+
+/// The request, by this road.
+pub(super) fn prepare(
+    request: &ChatRequest,
+    road: Road,
+    shape: &Shape,
+    profile: &ModelProfile,
+) -> ChatRequest {
+    let mut request = request.clone();
+    match road {
+        Road::Native => {
+            let mut schema = shape.schema.clone();
+            strict_schema(&mut schema);
+            request.json_schema(&shape.name, &schema)
+        }
+        Road::Tool => {
+            let mut tool = ToolSpec::new(&shape.name, "Takes the answer.", shape.schema.clone());
+            tool.lower(profile);
+            let choice = force(&request, &shape.name, profile);
+            request = request.tool(tool).tool_choice(choice.clone());
+            if matches!(choice, ToolChoice::Auto(_)) {
+                let text = format!("Give your answer only by calling the tool {}, once.", shape.name);
+                instruct(request, text, profile)
+            } else {
+                request
+            }
+        }
+        Road::Prompt => {
+            let text = format!(
+                "Answer with one JSON object and nothing else: no prose, no code fence. It fits this JSON Schema:\n{}",
+                shape.schema
+            );
+            instruct(request, text, profile)
+        }
+    }
+}
+
+/// The strongest choice the model takes; the weakest where that is unknown.
+fn force(request: &ChatRequest, name: &str, profile: &ModelProfile) -> ToolChoice {
+    let takes = |kind| match &profile.tools.choice {
+        Some(kinds) => kinds.contains(&kind),
+        None => profile.features.tool_choice == Some(true),
+    };
+    let has_others = request.tool_config.as_ref().is_some_and(|config| !config.tools.is_empty());
+    if profile.reasoning.with_forced_tool == Some(false) && reasons(request, profile) {
+        ToolChoice::auto()
+    } else if takes(ToolChoiceKind::Tool) {
+        ToolChoice::tool(name)
+    } else if takes(ToolChoiceKind::Any) && !has_others {
+        ToolChoice::any()
+    } else {
+        ToolChoice::auto()
+    }
+}
+
+/// Whether the model will reason: it always does, or is asked to in one of the families' ways.
+fn reasons(request: &ChatRequest, profile: &ModelProfile) -> bool {
+    let is_on = |setting: &Value| setting.get("type").is_none_or(|kind| kind != "disabled");
+    let settings = request.additional_model_request_fields.as_ref();
+    profile.reasoning.always == Some(true)
+        || ["thinking", "reasoningConfig", "reasoning_config", "reasoning_effort"]
+            .iter()
+            .any(|name| settings.and_then(|settings| settings.get(*name)).is_some_and(is_on))
+}
+
+fn instruct(mut request: ChatRequest, text: String, profile: &ModelProfile) -> ChatRequest {
+    if profile.features.system_messages != Some(false) {
+        return request.system(text);
+    }
+    match request.messages.iter_mut().rev().find(|message| message.role == Role::User) {
+        Some(message) => message.content.push(text.into()),
+        None => request.messages.push(Message::user(text)),
+    }
+    request
+}
+
+/// Appends the answer and what is wrong with it.
+pub(super) fn ask_again(
+    request: &mut ChatRequest,
+    response: ChatResponse,
+    violations: &[AnswerViolation],
+    profile: &ModelProfile,
+) {
+    let mut text = String::from("This does not fit the schema:");
+    for violation in violations {
+        text.push_str(&format!("\n- {violation}"));
+    }
+    text.push_str("\nGive the whole answer again, corrected, in the same way.");
+    let calls: Vec<String> = response.message.tool_uses().map(|call| call.tool_use_id.clone()).collect();
+    let has_words = response.message.content.iter().any(|block| match block {
+        ContentBlock::Text(text) => !text.trim().is_empty(),
+        ContentBlock::ReasoningContent(_) => false,
+        _ => true,
+    });
+    // an empty turn is refused: the question alone is asked again
+    if !has_words {
+        return;
+    }
+    request.messages.push(response.message);
+    request.messages.push(if calls.is_empty() {
+        Message::user(text)
+    } else {
+        let result = |id: &String| match profile.tools.result_status {
+            Some(false) => ToolResultBlock::text(id, &text),
+            _ => ToolResultBlock::error(id, &text),
+        };
+        Message::new(Role::User, calls.iter().map(result))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn profile(edit: impl FnOnce(&mut ModelProfile)) -> ModelProfile {
+        let mut profile = ModelProfile::new("m");
+        edit(&mut profile);
+        profile
+    }
+
+    fn choice(request: &ChatRequest, profile: &ModelProfile) -> ToolChoice {
+        let shape = Shape::of::<u8>().unwrap();
+        prepare(request, Road::Tool, &shape, profile).tool_config.unwrap().tool_choice.unwrap()
+    }
+
+    #[test]
+    fn the_profile_chooses_the_road() {
+        let both = profile(|p| {
+            p.features.structured_output = Some(true);
+            p.features.tool_use = Some(true);
+        });
+        assert_eq!(choose(&both, None), [Road::Native, Road::Tool, Road::Prompt]);
+        assert_eq!(choose(&both, Some(Road::Tool)), [Road::Tool]);
+        assert_eq!(choose(&profile(|p| p.features.tool_use = Some(true)), None), [Road::Tool, Road::Prompt]);
+        assert_eq!(choose(&ModelProfile::new("m"), None), [Road::Prompt]);
+    }
+
+    #[test]
+    fn a_tool_is_forced_as_far_as_the_model_takes_it() {
+        use ToolChoiceKind::{Any, Auto, Tool};
+        let request = ChatRequest::new("m").message("hi");
+        let with = |kinds: &[ToolChoiceKind]| profile(|p| p.tools.choice = Some(kinds.to_vec()));
+        assert_eq!(choice(&request, &with(&[Auto, Any, Tool])), ToolChoice::tool("answer_uint8"));
+        assert_eq!(choice(&request, &with(&[Auto, Any])), ToolChoice::any());
+        let others = request.clone().tool(ToolSpec::new("other", "d", json!({"type": "object"})));
+        assert_eq!(choice(&others, &with(&[Auto, Any])), ToolChoice::auto());
+        assert_eq!(choice(&request, &ModelProfile::new("m")), ToolChoice::auto());
+
+        let mut thinks = with(&[Auto, Any, Tool]);
+        thinks.reasoning.with_forced_tool = Some(false);
+        assert_eq!(choice(&request, &thinks), ToolChoice::tool("answer_uint8"));
+        let on =
+            request.clone().additional_field("thinking", json!({"type": "enabled", "budget_tokens": 1024}));
+        assert_eq!(choice(&on, &thinks), ToolChoice::auto());
+        let off = request.additional_field("thinking", json!({"type": "disabled"}));
+        assert_eq!(choice(&off, &thinks), ToolChoice::tool("answer_uint8"));
+    }
+
+    #[test]
+    fn instructions_go_where_the_model_reads_them() {
+        let shape = Shape::of::<u8>().unwrap();
+        let request = ChatRequest::new("m").message("hi");
+        let told = prepare(&request, Road::Prompt, &shape, &ModelProfile::new("m"));
+        assert!(told.system_text().unwrap().contains("JSON Schema"));
+        let deaf = profile(|p| p.features.system_messages = Some(false));
+        let told = prepare(&request, Road::Prompt, &shape, &deaf);
+        assert!(told.system.is_none() && told.messages[0].text().contains("JSON Schema"));
+    }
+}

@@ -1,0 +1,194 @@
+//! The form an answer must have.
+
+use std::any::type_name;
+
+use bedrock_llm_schema::response::IncompleteCause;
+use bedrock_llm_schema::{ChatResponse, Error, ErrorKind, StopReason};
+use jsonschema::Validator;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::error::{AnswerViolation, Unfit};
+use super::read;
+
+/// The member in which a value that is no object travels.
+const VALUE: &str = "value";
+/// As many violations are told to the model.
+const MAX_VIOLATIONS: usize = 20;
+
+/// A type's schema, its root an object: what is none travels as `{"value": …}`.
+pub(super) struct Shape {
+    /// The type's name in the letters that every family's tools may have.
+    pub(super) name: String,
+    pub(super) schema: Value,
+    is_wrapped: bool,
+    validator: Validator,
+}
+
+impl Shape {
+    pub(super) fn of<T: JsonSchema>() -> Result<Self, Error> {
+        let generator =
+            || SchemaGenerator::new(SchemaSettings::draft2020_12().with(|s| s.meta_schema = None));
+        let root = generator().into_root_schema_for::<T>().to_value();
+        let is_object = |schema: &Value| schema.get("type").is_some_and(|name| name == "object");
+        let is_wrapped = !is_object(&root);
+        let schema = if is_wrapped {
+            let mut generator = generator();
+            // by reference, so that a type which is part of itself stays so
+            let value = generator.subschema_for::<T>().to_value();
+            let definitions: Map<String, Value> = generator.take_definitions(true);
+            let mut schema = json!({"type": "object", "properties": {VALUE: value}, "required": [VALUE]});
+            if !definitions.is_empty() {
+                schema["$defs"] = Value::Object(definitions);
+            }
+            schema
+        } else {
+            root
+        };
+        let validator = jsonschema::validator_for(&schema).map_err(|error| {
+            let message = format!("the JSON schema of {} is none: {}", type_name::<T>(), error.masked());
+            Error::new(ErrorKind::Config, message)
+        })?;
+        let name = T::schema_name();
+        let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+        let name = format!("answer_{}", letters.take(50).collect::<String>());
+        Ok(Self { name, schema, is_wrapped, validator })
+    }
+
+    /// The value in an answer, if it has one that fits; as JSON too.
+    pub(super) fn judge<T: DeserializeOwned>(&self, response: &ChatResponse) -> Result<(Value, T), Unfit> {
+        let raw = self.raw(response);
+        let kind = match &response.stop_reason {
+            StopReason::MaxTokens | StopReason::ModelContextWindowExceeded => ErrorKind::AnswerIncomplete,
+            StopReason::GuardrailIntervened | StopReason::ContentFiltered => ErrorKind::AnswerRefused,
+            // Claude's word, which Converse passes on
+            StopReason::Unknown(reason) if reason == "refusal" => ErrorKind::AnswerRefused,
+            _ => ErrorKind::AnswerInvalid,
+        };
+        if kind != ErrorKind::AnswerInvalid {
+            return Err(Unfit { kind, raw, violations: Vec::new() });
+        }
+        let called = response.message.tool_uses().find(|call| call.name == self.name);
+        let found = match called.map(|call| &call.input) {
+            // some models write the arguments as text in the arguments
+            Some(Value::String(text)) => read::candidates(text),
+            Some(input) => vec![input.clone()],
+            None => read::candidates(&raw),
+        };
+        let mut first = None;
+        for value in found {
+            match self.fit(value) {
+                Ok(value) => return Ok(value),
+                Err(violations) => drop(first.get_or_insert(violations)),
+            }
+        }
+        let violations = first.unwrap_or_else(|| vec![AnswerViolation::new("", "not JSON")]);
+        Err(Unfit { kind, raw, violations })
+    }
+
+    fn raw(&self, response: &ChatResponse) -> String {
+        let called = response.message.tool_uses().find(|call| call.name == self.name);
+        let cut = response.incomplete_tool_uses.iter().find(|call| call.name == self.name);
+        match (called, cut) {
+            (Some(call), _) => call.input.to_string(),
+            (None, Some(call)) if call.cause != IncompleteCause::StreamOpen => call.raw.clone(),
+            _ => response.text(),
+        }
+    }
+
+    fn fit<T: DeserializeOwned>(&self, value: Value) -> Result<(Value, T), Vec<AnswerViolation>> {
+        let mut violations = self.violations(&value);
+        let mut value = value;
+        // the wrapping is ours, and models forget it
+        if self.is_wrapped && !violations.is_empty() {
+            let wrapped = json!({VALUE: value});
+            let inside = self.violations(&wrapped);
+            if inside.is_empty() {
+                (value, violations) = (wrapped, inside);
+            }
+        }
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        let value = self.unwrapped(value);
+        match serde_path_to_error::deserialize(&value) {
+            Ok(typed) => Ok((value, typed)),
+            Err(error) => {
+                let path = pointer(error.path());
+                Err(vec![AnswerViolation::new(path, error.into_inner().to_string())])
+            }
+        }
+    }
+
+    fn violations(&self, value: &Value) -> Vec<AnswerViolation> {
+        let errors = self.validator.iter_errors(value).take(MAX_VIOLATIONS);
+        errors
+            .map(|error| AnswerViolation::new(error.instance_path().as_str(), error.masked().to_string()))
+            .collect()
+    }
+
+    fn unwrapped(&self, value: Value) -> Value {
+        match value {
+            Value::Object(mut members) if self.is_wrapped => members.shift_remove(VALUE).unwrap_or_default(),
+            value => value,
+        }
+    }
+
+    /// The value so far, in a text that is still growing.
+    pub(super) fn partial(&self, text: &str) -> Option<Value> {
+        let value = read::partial(text)?;
+        if self.is_wrapped { value.get(VALUE).cloned() } else { Some(value) }
+    }
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let steps = path.iter().map(|step| match step {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{key}"),
+        Segment::Enum { variant } => format!("/{variant}"),
+        Segment::Unknown => "/?".to_owned(),
+    });
+    steps.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema matters")]
+    struct Tree {
+        name: String,
+        kids: Vec<Tree>,
+    }
+
+    fn fits<T: JsonSchema + DeserializeOwned>(value: Value) -> Result<T, Vec<AnswerViolation>> {
+        Shape::of::<T>().unwrap().fit(value).map(|(_, typed)| typed)
+    }
+
+    #[test]
+    fn roots_are_objects() {
+        assert_eq!(Shape::of::<String>().unwrap().schema["properties"], json!({"value": {"type": "string"}}));
+        for shape in [Shape::of::<Tree>(), Shape::of::<Vec<Tree>>(), Shape::of::<Option<Tree>>()] {
+            assert_eq!(shape.unwrap().schema["type"], "object");
+        }
+        assert_eq!(fits::<Vec<u8>>(json!({"value": [1]})).unwrap(), [1]);
+        assert_eq!(fits::<Vec<u8>>(json!([1])).unwrap(), [1]);
+        let tree = json!({"name": "a", "kids": [{"name": "b", "kids": []}]});
+        assert_eq!(fits::<Vec<Tree>>(json!({"value": [tree]})).unwrap()[0].kids[0].name, "b");
+        assert!(fits::<Tree>(json!({"name": "a", "kids": [{}]})).is_err());
+        assert!(
+            Shape::of::<Vec<Tree>>().unwrap().name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        );
+    }
+
+    #[test]
+    fn violations_have_places_and_show_nothing() {
+        let found = fits::<Vec<u8>>(json!({"value": [1, "secret"]})).unwrap_err();
+        assert_eq!(found[0].path, "/value/1");
+        assert!(!format!("{found:?}{}", found[0]).contains("secret"));
+    }
+}
