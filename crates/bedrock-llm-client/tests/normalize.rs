@@ -18,6 +18,7 @@ const TITAN: &str = "amazon.titan-text-express-v1";
 fn untidy(model: &str) -> ChatRequest {
     let call = ToolUseBlock::new("t1", "files.read", json!({"path": "a"}));
     ChatRequest::new(model)
+        .max_tokens(100)
         .tool(ToolSpec::new("files.read", "Reads a file", json!({"type": "object"})))
         .message("What is in a?")
         .message(Message::assistant("").with(call))

@@ -27,7 +27,7 @@ async fn every_operation_reaches_its_path_and_comes_back() {
             "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse",
             "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse-stream",
             "/model/anthropic.claude-3-haiku-20240307-v1%3A0/count-tokens",
-            "/guardrail/gr-1/version/DRAFT/apply",
+            "/guardrail/gr1abcdefghi/version/DRAFT/apply",
             "/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke",
             "/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream",
         ]
@@ -100,7 +100,8 @@ async fn auto_goes_natively_only_where_it_must() {
 
 #[tokio::test]
 async fn the_body_on_the_wire_is_the_request_s_serde_form() {
-    let (local, client) = start(LocalBedrock::builder()).await;
+    let local = LocalBedrock::builder().reply(Reply::text("Hi").forever()).start().await.unwrap();
+    let client = builder(&local.endpoint()).normalize(false).validate(false).build().await.unwrap();
     let body = json!({
         "messages": [
             {"role": "user", "content": [{"text": "Hi"}, {"hologram": {"depth": 3}}], "mood": "curious"},
@@ -180,7 +181,7 @@ async fn a_tool_call_comes_back_on_both_roads() {
 #[tokio::test]
 async fn a_guardrail_reaches_every_operation() {
     let guardrail = || {
-        let mut guardrail = GuardrailConfig::new("gr-1", "7").trace(GuardrailTrace::Enabled);
+        let mut guardrail = GuardrailConfig::new("gr1abcdefghi", "7").trace(GuardrailTrace::Enabled);
         guardrail.stream_processing_mode = Some(GuardrailStreamProcessingMode::Async);
         guardrail
     };
@@ -200,10 +201,9 @@ async fn a_guardrail_reaches_every_operation() {
             match operation {
                 Operation::Converse => drop(
                     client
-                        .chat(
-                            unguarded
-                                .guardrail(GuardrailConfig::new("gr-1", "7").trace(GuardrailTrace::Enabled)),
-                        )
+                        .chat(unguarded.guardrail(
+                            GuardrailConfig::new("gr1abcdefghi", "7").trace(GuardrailTrace::Enabled),
+                        ))
                         .await
                         .unwrap(),
                 ),
@@ -246,19 +246,19 @@ async fn a_guardrail_reaches_every_operation() {
             match last.operation.unwrap() {
                 Operation::Converse | Operation::ConverseStream => {
                     assert_eq!(
-                        last.json["guardrailConfig"]["guardrailIdentifier"], "gr-1",
+                        last.json["guardrailConfig"]["guardrailIdentifier"], "gr1abcdefghi",
                         "{mode:?} {operation}"
                     );
                     assert_eq!(last.json["guardrailConfig"]["guardrailVersion"], "7");
                     assert_eq!(last.json["guardrailConfig"]["trace"], "enabled");
                 }
                 Operation::ApplyGuardrail => {
-                    assert_eq!(last.guardrail, Some(("gr-1".to_owned(), "7".to_owned())));
+                    assert_eq!(last.guardrail, Some(("gr1abcdefghi".to_owned(), "7".to_owned())));
                 }
                 _ => {
                     assert_eq!(
                         last.header("x-amzn-bedrock-guardrailidentifier"),
-                        Some("gr-1"),
+                        Some("gr1abcdefghi"),
                         "{mode:?} {operation}"
                     );
                     assert_eq!(last.header("x-amzn-bedrock-guardrailversion"), Some("7"));

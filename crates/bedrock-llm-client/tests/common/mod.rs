@@ -54,7 +54,7 @@ pub(crate) fn count(model: &str) -> CountTokensRequest {
 }
 
 pub(crate) fn guard() -> ApplyGuardrailRequest {
-    ApplyGuardrailRequest::new("gr-1", "DRAFT", GuardrailSource::Input).text("Hi")
+    ApplyGuardrailRequest::new("gr1abcdefghi", "DRAFT", GuardrailSource::Input).text("Hi")
 }
 
 /// Runs every operation for a model and gives what went wrong in each; streams are read to their end.
