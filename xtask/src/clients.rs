@@ -1,5 +1,7 @@
-//! `cargo xtask clients`: boto3, which knows nothing of us, against `bedrock-llm local`.
+//! `cargo xtask clients`: boto3, which knows nothing of us, against `bedrock-llm local`: first a program that uses
+//! it as people do, then the counter-example of every rule, which it must hear refused.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -19,9 +21,6 @@ const PACKAGES: &[&str] = &["boto3==1.44.5"];
 
 /// Checks that may fail until the issues that bring them.
 const LATER: &[&str] = &["embeddings", "rerank", "signature"];
-
-/// What each rule refuses, for the second program.
-const EXAMPLES: &str = "crates/bedrock-llm-schema/tests/data/counter_examples.json";
 
 /// Run boto3 against the local endpoint.
 #[derive(Debug, clap::Args)]
@@ -46,15 +45,21 @@ pub(crate) fn step() -> Result<Outcome> {
         return Ok(Outcome::Skipped(missing));
     }
     let python = python()?;
-    let server = Server::start(shell::command(build()?).args(["local", "--port", "0"]))?;
+    let examples = workspace::root().join("crates/bedrock-llm-local/tests/boto3/counter_examples.py");
+    let data = workspace::root().join("crates/bedrock-llm-schema/tests/data/counter_examples.json");
+    let catalog = workspace::target("counter_examples.toml");
+    let examples = |option: &str, value: &OsStr| {
+        let mut client = shell::command(&python);
+        client.arg("-u").arg(&examples).arg("--examples").arg(&data).arg(option).arg(value);
+        client
+    };
+    shell::run(&mut examples("--write-catalog", catalog.as_ref()))?;
+    let server =
+        Server::start(shell::command(build()?).args(["local", "--port", "0", "--catalog"]).arg(&catalog))?;
     let mut checks = Checks::default();
     let mut client = shell::command(&python);
     checks.run(client.arg("-u").arg(&program).args(["--endpoint", &server.url]))?;
-    let mut client = shell::command(python);
-    let examples = workspace::root().join(EXAMPLES);
-    let program = workspace::root().join("crates/bedrock-llm-local/tests/boto3/counter_examples.py");
-    checks
-        .run(client.arg("-u").arg(program).args(["--endpoint", &server.url, "--examples"]).arg(examples))?;
+    checks.run(&mut examples("--endpoint", server.url.as_ref()))?;
     drop(server);
     checks.judge()
 }

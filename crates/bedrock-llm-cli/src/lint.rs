@@ -1,5 +1,6 @@
 //! `bedrock-llm lint`: what Bedrock would refuse in a request, offline.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use bedrock_llm_schema::{
 };
 use clap::ValueEnum;
 
-use crate::print;
+use crate::{catalog, print};
 
 /// Exit codes: the request broke rules; it could not be read.
 const BROKEN: u8 = 1;
@@ -82,7 +83,10 @@ fn lint(mut request: ChatRequest, file: &Path, args: &Args) -> anyhow::Result<Ex
         request.model = model.clone();
     }
     anyhow::ensure!(!request.model.is_empty(), "the request names no model: give --model ID");
-    let catalog = catalog(args.catalog.as_deref())?;
+    let catalog = match &args.catalog {
+        Some(file) => Cow::Owned(catalog::extended_by(file)?),
+        None => Cow::Borrowed(Catalog::builtin()),
+    };
     let profile = catalog.profile(&request.model);
 
     let mut changes = Vec::new();
@@ -134,16 +138,6 @@ fn write(file: &Path, request: &ChatRequest, is_changed: bool) -> anyhow::Result
         std::fs::write(file, text + "\n").with_context(|| format!("{} cannot be written", file.display()))?;
     }
     Ok(())
-}
-
-fn catalog(extension: Option<&Path>) -> anyhow::Result<Catalog> {
-    let mut catalog = Catalog::builtin().clone();
-    if let Some(file) = extension {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        catalog.extend_toml(&text).with_context(|| format!("{} is no catalog", file.display()))?;
-    }
-    Ok(catalog)
 }
 
 fn print_report(

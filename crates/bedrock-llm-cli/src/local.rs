@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use bedrock_llm_local::LocalBedrock;
 
-use crate::print;
+use crate::{catalog, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -15,11 +15,17 @@ pub(crate) struct Args {
     /// Folder of recorded exchanges to answer from before anything else.
     #[arg(long)]
     replay: Option<PathBuf>,
+    /// TOML with facts on models that correct or extend the built-in ones: what is refused goes by them.
+    #[arg(long)]
+    catalog: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     // nobody asks a server what it received
     let mut builder = LocalBedrock::builder().port(args.port).keep_received(0);
+    if let Some(file) = &args.catalog {
+        builder = builder.catalog(catalog::extended_by(file)?);
+    }
     if let Some(folder) = &args.replay {
         builder =
             builder.replay_dir(folder).with_context(|| format!("cannot replay {}", folder.display()))?;

@@ -1,5 +1,6 @@
 //! The `bedrock-llm` command.
 
+mod catalog;
 mod chat;
 mod connect;
 mod lint;
