@@ -56,6 +56,14 @@ fn own_provider() {
 }
 
 #[test]
+fn caching() {
+    let printed = example("caching");
+    for part in ["first call: Written", "second call: Hit", "third call: Missed", "why: system[0]"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+}
+
+#[test]
 fn lint() {
     let printed = example("lint");
     assert!(printed.contains("[R-TOOL-NAME]") && printed.contains("changed: "), "{printed}");

@@ -41,6 +41,7 @@ pub(crate) struct State {
     /// How many of them are kept.
     pub(crate) keep: usize,
     pub(crate) offline: bool,
+    pub(crate) prompt_cache: offline::PromptCache,
     pub(crate) pace: Duration,
 }
 
@@ -55,6 +56,7 @@ impl Default for State {
             received: Mutex::default(),
             keep: KEPT,
             offline: true,
+            prompt_cache: offline::PromptCache::default(),
             pace: Duration::ZERO,
         }
     }
@@ -183,7 +185,7 @@ impl State {
         let answer = match operation {
             Operation::Converse | Operation::ConverseStream => {
                 let request = chat.unwrap_or_default();
-                self.chat(Said::Events(offline::respond(&request, started)), operation, received)?
+                self.chat(self.respond(&request, started), operation, received)?
             }
             Operation::InvokeModel | Operation::InvokeModelWithResponseStream => {
                 let native = Native::open(&self.registry, received)?;
@@ -192,7 +194,7 @@ impl State {
                     request.guardrail_config.get_or_insert_default().guardrail_identifier =
                         Some(id.to_owned());
                 }
-                let said = Said::Events(offline::respond(&request, started));
+                let said = self.respond(&request, started);
                 if streamed { native.stream(&said.events())? } else { native.whole(&said.whole())? }
             }
             Operation::CountTokens => self.count_tokens(received)?,
@@ -204,6 +206,11 @@ impl State {
             }
         };
         Ok((answer, None))
+    }
+
+    fn respond(&self, request: &ChatRequest, started: Instant) -> Said {
+        let profile = self.catalog().profile(&request.model);
+        Said::Events(offline::respond(request, &self.prompt_cache, &profile, started))
     }
 
     /// A stream that breaks after three deltas, or three chunks.

@@ -10,6 +10,7 @@ mod limits;
 mod media;
 mod numbers;
 mod phrases;
+mod prompt_cache;
 mod story;
 mod talk;
 mod tools;
@@ -18,6 +19,7 @@ mod words;
 use std::time::Instant;
 
 use bedrock_llm_schema::content::reasoning::ReasoningTextBlock;
+use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::response::Trace;
 use bedrock_llm_schema::{
     ChatRequest, ChatResponse, ContentBlock, Message, ReasoningContentBlock, Role, StopReason, StreamEvent,
@@ -28,6 +30,7 @@ use serde_json::Value;
 pub(crate) use bedrock_llm_schema::tokens::{of_text as estimate, pieces};
 pub(crate) use guardrail::apply as apply_guardrail;
 pub use guardrail::{GUARDED_WORD, LOCAL_GUARDRAIL};
+pub(crate) use prompt_cache::PromptCache;
 
 use crate::events;
 
@@ -37,7 +40,12 @@ pub(crate) fn count(request: &ChatRequest) -> u64 {
 }
 
 /// Answers a request, as events; folded they are the answer in one.
-pub(crate) fn respond(request: &ChatRequest, started: Instant) -> Vec<StreamEvent> {
+pub(crate) fn respond(
+    request: &ChatRequest,
+    cache: &PromptCache,
+    profile: &ModelProfile,
+    started: Instant,
+) -> Vec<StreamEvent> {
     let said = talk::last_words(request);
     if let Some(trace) = guardrail::on_chat(request, &said) {
         let usage = Usage::new(0, 0);
@@ -65,8 +73,9 @@ pub(crate) fn respond(request: &ChatRequest, started: Instant) -> Vec<StreamEven
             StopReason::EndTurn
         }
     };
-    let mut response =
-        ChatResponse::new(Message::new(Role::Assistant, content), stop_reason, Usage::new(count(request), 0));
+    let mut usage = Usage::new(count(request), 0);
+    cache.account(request, profile, &mut usage);
+    let mut response = ChatResponse::new(Message::new(Role::Assistant, content), stop_reason, usage);
     response.performance_config.clone_from(&request.performance_config);
     response.service_tier.clone_from(&request.service_tier);
     limits::stop(request, &mut response);
@@ -86,12 +95,13 @@ fn earlier_words(request: &ChatRequest) -> String {
 /// Reasoning is there for whoever asks for it, in any family's words.
 fn wants_reasoning(request: &ChatRequest) -> bool {
     let Some(fields) = &request.additional_model_request_fields else { return false };
-    ["thinking", "reasoning_config", "reasoningConfig"].iter().filter_map(|name| fields.get(*name)).any(
-        |setting| {
-            let kind = setting.get("type").and_then(Value::as_str);
-            matches!(kind, Some("enabled" | "adaptive"))
-        },
-    )
+    let mut settings = ["thinking", "reasoning_config", "reasoningConfig", "reasoning_effort"]
+        .iter()
+        .filter_map(|name| fields.get(*name));
+    settings.any(|setting| {
+        let kind = setting.get("type").and_then(Value::as_str);
+        setting.is_string() || matches!(kind, Some("enabled" | "adaptive"))
+    })
 }
 
 fn reasoning(said: &str) -> ReasoningContentBlock {

@@ -10,7 +10,8 @@ use super::*;
 
 fn answer(request: &ChatRequest) -> ChatResponse {
     let mut answer = Accumulator::new();
-    respond(request, Instant::now()).iter().for_each(|event| answer.push(event));
+    let (cache, profile) = (PromptCache::default(), ModelProfile::default());
+    respond(request, &cache, &profile, Instant::now()).iter().for_each(|event| answer.push(event));
     answer.response()
 }
 

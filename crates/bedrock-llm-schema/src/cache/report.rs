@@ -1,7 +1,7 @@
 //! [`CacheReport`]: what the prompt cache brought in one call.
 
 use super::count_points;
-use crate::{CacheTtl, ChatRequest, ChatResponse, Role, Usage};
+use crate::{CacheTtl, ChangeKind, ChatRequest, ChatResponse, Role, Usage};
 
 /// What the prompt cache brought in one call.
 ///
@@ -62,7 +62,10 @@ impl CacheReport {
     /// Reads the report off a request and what its call used.
     #[must_use]
     pub fn of(request: &ChatRequest, usage: &Usage) -> Self {
-        let points = count_points(request);
+        Self::with_points(count_points(request), request, usage)
+    }
+
+    fn with_points(points: usize, request: &ChatRequest, usage: &Usage) -> Self {
         let (read, written) = (usage.cache_read(), usage.cache_write());
         let verdict = match (points, written) {
             _ if read > 0 => CacheVerdict::Hit,
@@ -93,10 +96,12 @@ impl CacheReport {
 }
 
 impl ChatResponse {
-    /// What the prompt cache brought in the call that gave this answer to `request`.
+    /// What the prompt cache brought in the call that gave this answer to `request`. Cache points that a
+    /// [`CachePlan`](crate::CachePlan) placed on the request's way are counted too.
     #[must_use]
     pub fn cache_report(&self, request: &ChatRequest) -> CacheReport {
-        CacheReport::of(request, &self.usage)
+        let placed = self.changes.iter().filter(|change| change.kind == ChangeKind::Added).count();
+        CacheReport::with_points(count_points(request) + placed, request, &self.usage)
     }
 }
 
