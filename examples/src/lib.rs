@@ -25,3 +25,8 @@ pub async fn connect() -> Result<(ClientBuilder, Option<LocalBedrock>)> {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The programs in the book's chapter on models compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/models.md")]
+pub struct Models;

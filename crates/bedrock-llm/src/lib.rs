@@ -13,5 +13,6 @@ pub use bedrock_llm_schema as schema;
 pub use client::{BlockingClient, Client};
 #[doc(inline)]
 pub use schema::{
-    ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, Message, ModelId, Result, StreamEvent, ToolSpec,
+    Catalog, ChatRequest, ChatResponse, ChatStream, Conversation, Error, ErrorKind, Message, ModelId, Result,
+    StreamEvent, ToolSpec,
 };
