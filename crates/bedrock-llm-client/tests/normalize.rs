@@ -1,4 +1,5 @@
 //! What the client makes of a request for its model, over a socket.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod common;
 
