@@ -110,6 +110,37 @@ fn errors_are_taken_by_name_status_and_what_was_said() {
 }
 
 #[test]
+fn rules_are_held_against_what_the_service_took_and_refused() {
+    let ask =
+        |body: Value, status, response: &Value| exchange("Converse", "converse", &body, status, response);
+    let said = |message: &str| json!({"message": message});
+    let empty = json!({"messages": [{"role": "user", "content": []}]});
+    let blank = json!({"messages": [{"role": "user", "content": [{"text": ""}]}]});
+    let sentence = "The text field in the ContentBlock object at messages.0.content.0 is blank. Add text to the text field, and try again.";
+    let refused = folder(
+        "refused",
+        &[
+            ask(blank.clone(), 400, &said(sentence)),
+            ask(blank, 400, &said("in other words")),
+            ask(question(), 400, &said("nobody knows why")),
+        ],
+    );
+    let row = predicate::function(|printed: &str| {
+        let row = printed.lines().find(|line| line.starts_with("R-BLANK-TEXT")).unwrap_or_default();
+        row.split_whitespace().skip(1).eq(["1", "1", "0", "0"])
+    });
+    conformance(&refused)
+        .assert()
+        .success()
+        .stdout(row.and(contains("no rule foresees 400 exchanges/2.json: nobody knows why")));
+    let taken = folder("taken", &[ask(empty, 200, &answer())]);
+    conformance(&taken)
+        .assert()
+        .code(1)
+        .stdout(contains("the service took what a rule refuses").and(contains("R-CONTENT")));
+}
+
+#[test]
 fn a_stream_cut_off_passes_by_its_error() {
     // no `messageStop`; bytes that end in the middle of the first frame
     let mut stream = exchange("ConverseStream", "converse-stream", &question(), 200, &Value::Null);
