@@ -52,7 +52,7 @@ fn judge(case: &Case) -> Result<Option<Judgement>> {
     request.model = model;
     let violations = check_chat(&request, &profile, operation).err();
     let normalized = Normalizer::new().normalize(request, &profile);
-    if case.succeeded() {
+    if case.succeeded() && violations.is_none() {
         // what was right stays right
         check_chat(&normalized.request, &profile, operation)?;
     }

@@ -127,7 +127,7 @@ fn rules_are_held_against_what_the_service_took_and_refused() {
     );
     let row = predicate::function(|printed: &str| {
         let row = printed.lines().find(|line| line.starts_with("R-BLANK-TEXT")).unwrap_or_default();
-        row.split_whitespace().skip(1).eq(["1", "1", "0", "0"])
+        row.split_whitespace().skip(1).eq(["1", "1", "2", "0"])
     });
     conformance(&refused)
         .assert()
