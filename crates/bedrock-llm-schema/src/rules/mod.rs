@@ -27,6 +27,7 @@ use crate::{
 
 pub use rule::Rule;
 use rule::{Check, Report, Subject};
+pub(crate) use settings::TOP_K;
 pub use table::RULES;
 
 /// A place in a request that breaks a rule.

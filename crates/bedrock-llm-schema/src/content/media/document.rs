@@ -72,7 +72,7 @@ impl DocumentBlock {
     ///
     /// let there = S3Location::new("s3://reports/2026/Q3_final.pdf").bucket_owner("123456789012");
     /// let report = DocumentBlock::from_s3_uri(there)?;
-    /// assert_eq!((report.name.as_str(), report.format), ("Q3 final", Some(DocumentFormat::Pdf)));
+    /// assert_eq!((report.name.as_str(), report.format), ("Q3_final", Some(DocumentFormat::Pdf)));
     /// # Ok::<(), bedrock_llm_schema::MediaError>(())
     /// ```
     ///

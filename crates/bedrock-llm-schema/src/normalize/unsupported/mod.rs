@@ -14,10 +14,10 @@ mod settings;
 mod tools;
 mod top_k;
 
-use super::{Changes, OnUnsupported, turns};
-use crate::ChatRequest;
+use super::{Changes, OnUnsupported};
 use crate::model::ModelProfile;
 use crate::normalize::ChangeKind;
+use crate::{ChatRequest, Message};
 
 pub(super) fn settle(
     request: &mut ChatRequest,
@@ -28,17 +28,24 @@ pub(super) fn settle(
     let mut settler = Settler { profile, choice, changes, has_degraded: false };
     settings::settle(request, &mut settler);
     top_k::settle(request, &mut settler);
+    roles::settle(request, &mut settler);
+    settler.mend_history(&mut request.messages); // turns whose role changed merge before their content is looked at
     tools::settle(request, &mut settler);
     media::settle(&mut request.messages, &mut settler);
     results::settle(&mut request.messages, &mut settler);
-    roles::settle(request, &mut settler);
     cache::settle(request, &mut settler);
-    if settler.has_degraded {
-        // a turn may have lost its last block or found a neighbour of its role
-        turns::mend(&mut request.messages, profile, settler.changes);
-        turns::merge(&mut request.messages, profile, settler.changes);
-    }
+    settler.mend_history(&mut request.messages); // a turn may have lost its last block
     roles::prefill(request, &mut settler);
+}
+
+/// A choice of a tool that is not given, once the tools are settled.
+pub(super) fn settle_choice(
+    request: &mut ChatRequest,
+    profile: &ModelProfile,
+    choice: OnUnsupported,
+    changes: &mut Changes,
+) {
+    tools::settle_choice(request, &mut Settler { profile, choice, changes, has_degraded: false });
 }
 
 /// Decides, and keeps the list.
@@ -63,6 +70,13 @@ impl Settler<'_> {
                 self.changes.add(rule, path, cannot, ChangeKind::Warned);
                 false
             }
+        }
+    }
+
+    /// Makes turns sound again, where anything was left out or replaced.
+    fn mend_history(&mut self, messages: &mut Vec<Message>) {
+        if std::mem::take(&mut self.has_degraded) {
+            super::mend_history(messages, self.profile, self.changes);
         }
     }
 
