@@ -103,7 +103,7 @@ fn unaccounted(checked: Result<(), Violations>, accounted: &[&str]) -> Vec<Viola
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(6000))]
 
     #[test]
     fn normalising_is_idempotent(request in request(), profile in any_profile(), choice in choice()) {
@@ -152,9 +152,12 @@ proptest! {
         let mut left = texts(&after);
         let blocks = after.messages.iter().flat_map(|message| &message.content);
         let results = blocks.filter_map(ContentBlock::as_tool_result).flat_map(|result| &result.content);
-        left.extend(results.filter_map(|piece| {
-            if let ToolResultContentBlock::Text(text) = piece { Some(text.as_str()) } else { None }
+        left.extend(results.filter_map(|piece| match piece {
+            ToolResultContentBlock::Text(text) => Some(text.as_str()),
+            ToolResultContentBlock::Json(value) => value["text"].as_str(),
+            _ => None,
         }));
+
         for text in texts(&request) {
             let place = left.iter().position(|&it| it == text);
             prop_assert!(place.is_some(), "{text:?} is not in {left:?}");

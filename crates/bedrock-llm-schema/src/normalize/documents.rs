@@ -41,13 +41,15 @@ pub(super) fn mend(messages: &mut [Message], changes: &mut Changes) {
 /// "If you include a ContentBlock with a document field in the array, you must also include a ContentBlock with a text
 /// field" (API_runtime_Message).
 pub(super) fn introduce(messages: &mut [Message], profile: &ModelProfile, changes: &mut Changes) {
-    let can_stand = |kind| profile.tools.result_company.as_ref().is_none_or(|kinds| kinds.contains(&kind));
+    // beside a tool result they may be welcome where text is not
+    let company = profile.tools.result_company.as_deref().unwrap_or_default();
+    let is_wordless = company.contains(&ContentKind::Document) && !company.contains(&ContentKind::Text);
     for (turn, message) in messages.iter_mut().enumerate() {
         let place = |kind| message.content.iter().position(|block| block.kind() == kind);
-        let Some(at) = place(ContentKind::Document).filter(|_| place(ContentKind::Text).is_none()) else {
+        if is_wordless && place(ContentKind::ToolResult).is_some() {
             continue;
-        };
-        if place(ContentKind::ToolResult).is_none() || can_stand(ContentKind::Text) {
+        }
+        if let Some(at) = place(ContentKind::Document).filter(|_| place(ContentKind::Text).is_none()) {
             message.content.insert(at, INTRODUCTION.into());
             changes.mended(
                 "R-DOC-TEXT",

@@ -67,7 +67,8 @@ pub(super) fn written(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 }
 
 pub(super) fn forced_tool(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let choice = subject.request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
+    let config = subject.request.tool_config.as_ref().filter(|config| config.has_tools());
+    let choice = config.and_then(|config| config.tool_choice.as_ref());
     let Some(choice @ (ToolChoice::Any(_) | ToolChoice::Tool(_))) = choice else { return };
     if subject.profile.reasoning.with_forced_tool == Some(false)
         && let Some(asked) = Asked::of(subject)

@@ -153,7 +153,7 @@ fn tool() -> impl Strategy<Value = Tool> {
         3 => (name(), option::of(any::<bool>()), "d?", schema()).prop_map(|(name, strict, description, schema)| {
             Tool::ToolSpec(ToolSpec { strict, ..ToolSpec::new(name, description, schema) })
         }),
-        1 => Just(Tool::SystemTool(SystemTool { name: "a b".into(), ..SystemTool::default() })),
+        1 => Just(Tool::SystemTool(SystemTool { name: "ab".into(), ..SystemTool::default() })),
         1 => cache_point().prop_map(Tool::CachePoint),
     ]
 }

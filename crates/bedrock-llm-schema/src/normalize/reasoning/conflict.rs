@@ -124,7 +124,8 @@ fn clashes(request: &ChatRequest, profile: &ModelProfile) -> Vec<Clash> {
     if facts.signed == Some(true) && budget(request, profile).is_some() && began_silently(&request.messages) {
         clashes.push(Clash::OpenTurn);
     }
-    let choice = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
+    let config_of_tools = request.tool_config.as_ref().filter(|config| config.has_tools());
+    let choice = config_of_tools.and_then(|config| config.tool_choice.as_ref());
     if facts.with_forced_tool == Some(false)
         && matches!(choice, Some(ToolChoice::Any(_) | ToolChoice::Tool(_)))
     {

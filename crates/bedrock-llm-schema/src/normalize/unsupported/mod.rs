@@ -19,6 +19,10 @@ use crate::model::ModelProfile;
 use crate::normalize::ChangeKind;
 use crate::{ChatRequest, Message};
 
+/// How often what turns hold is looked at: a turn that lost its last block lets its neighbours merge, and what one of
+/// them held may have no place beside what the other one did.
+const PASSES: usize = 4;
+
 pub(super) fn settle(
     request: &mut ChatRequest,
     profile: &ModelProfile,
@@ -30,11 +34,15 @@ pub(super) fn settle(
     top_k::settle(request, &mut settler);
     roles::settle(request, &mut settler);
     settler.mend_history(&mut request.messages); // turns whose role changed merge before their content is looked at
-    tools::settle(request, &mut settler);
-    media::settle(&mut request.messages, &mut settler);
-    results::settle(&mut request.messages, &mut settler);
-    cache::settle(request, &mut settler);
-    settler.mend_history(&mut request.messages); // a turn may have lost its last block
+    for _ in 0..PASSES {
+        tools::settle(request, &mut settler);
+        media::settle(&mut request.messages, &mut settler);
+        results::settle(&mut request.messages, &mut settler);
+        cache::settle(request, &mut settler);
+        if !settler.mend_history(&mut request.messages) {
+            break;
+        }
+    }
     roles::prefill(request, &mut settler);
 }
 
@@ -73,11 +81,13 @@ impl Settler<'_> {
         }
     }
 
-    /// Makes turns sound again, where anything was left out or replaced.
-    fn mend_history(&mut self, messages: &mut Vec<Message>) {
-        if std::mem::take(&mut self.has_degraded) {
+    /// Makes turns sound again, where anything was left out or replaced; says whether it was.
+    fn mend_history(&mut self, messages: &mut Vec<Message>) -> bool {
+        let has_degraded = std::mem::take(&mut self.has_degraded);
+        if has_degraded {
             super::mend_history(messages, self.profile, self.changes);
         }
+        has_degraded
     }
 
     /// Notes a form that was mended.
