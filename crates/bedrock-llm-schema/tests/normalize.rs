@@ -103,7 +103,7 @@ fn unaccounted(checked: Result<(), Violations>, accounted: &[&str]) -> Vec<Viola
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn normalising_is_idempotent(request in request(), profile in any_profile(), choice in choice()) {

@@ -38,8 +38,8 @@ pub(super) fn mend(messages: &mut [Message], changes: &mut Changes) {
     }
 }
 
-/// "If you include a ContentBlock with a document field in the array, you must also include a ContentBlock with a text
-/// field" (API_runtime_Message).
+/// Puts a text before documents that come without any: the service refuses them
+/// (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html>).
 pub(super) fn introduce(messages: &mut [Message], profile: &ModelProfile, changes: &mut Changes) {
     // beside a tool result they may be welcome where text is not
     let company = profile.tools.result_company.as_deref().unwrap_or_default();

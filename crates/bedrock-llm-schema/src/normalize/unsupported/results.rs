@@ -63,19 +63,20 @@ fn company(turn: usize, message: &mut Message, settler: &mut Settler<'_>) {
     while let Some(block) = message.content.get(place) {
         let kind = block.kind();
         let is_apart =
-            as_result(block).is_some() || matches!(kind, ContentKind::CachePoint | ContentKind::Unknown);
+            matches!(kind, ContentKind::ToolResult | ContentKind::CachePoint | ContentKind::Unknown);
+        if is_apart || taken.contains(&kind) {
+            place += 1;
+            continue;
+        }
         let path = format!("messages[{turn}].content[{place}].{kind}");
         let cannot = format!("the model takes no {kind} beside a tool result");
-        let is_moved = !is_apart
-            && !taken.contains(&kind)
-            && settler.degrades("R-TOOL-COMPANY", path, &cannot, "put into the result");
-        match is_moved.then(|| in_result(block, &cannot)) {
-            Some(piece) => {
-                pieces.push(piece);
-                message.content.remove(place);
-                last -= usize::from(place < last);
-            }
-            None => place += 1,
+        let piece = in_result(block, &cannot);
+        if settler.degrades("R-TOOL-COMPANY", path, &cannot, "put into the result") {
+            pieces.push(piece);
+            message.content.remove(place);
+            last -= usize::from(place < last);
+        } else {
+            place += 1;
         }
     }
     if let Some(ContentBlock::ToolResult(result)) = message.content.get_mut(last) {
