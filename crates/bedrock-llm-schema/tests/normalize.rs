@@ -1,175 +1,19 @@
 //! Properties of normalising, over any request, what may be known of a model, and every choice.
 
-use bedrock_llm_schema::content::media::{DocumentFormat, ImageFormat, SearchResultBlock};
-use bedrock_llm_schema::content::tool::{SystemTool, Tool, ToolUseType};
-use bedrock_llm_schema::content::{ContentKind, SystemContentBlock};
+mod arbitrary;
+
+use arbitrary::{any_profile, request, request_to_a_model};
+use bedrock_llm_schema::content::SystemContentBlock;
 use bedrock_llm_schema::model::ModelProfile;
-use bedrock_llm_schema::model::facts::{CachePlace, ToolChoiceKind};
 use bedrock_llm_schema::normalize::{ChangeKind, Normalized};
+use bedrock_llm_schema::rules::{RULES, Violation};
 use bedrock_llm_schema::{
-    CachePointBlock, CacheTtl, Catalog, ChatRequest, ContentBlock, DocumentBlock, ImageBlock, Message,
-    Normalizer, OnUnsupported, Role, ToolChoice, ToolResultBlock, ToolSpec, ToolUseBlock,
+    ChatRequest, ContentBlock, Message, Normalizer, OnUnsupported, ToolResultBlock, ToolResultContentBlock,
+    ToolSpec, ToolUseBlock, Violations,
 };
-use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::select;
 use serde_json::json;
-
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![4 => "[a-z]{1,8}", 1 => "[ \n]{0,2}", 1 => any::<String>()]
-}
-
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![4 => "[ab]{1,2}[ ._-]?[ab]?", 1 => any::<String>(), 1 => "[ab]{190,210}"]
-}
-
-fn document() -> impl Strategy<Value = DocumentBlock> {
-    prop_oneof![
-        (name(), text()).prop_map(|(name, text)| DocumentBlock::from_text(name, text)),
-        name().prop_map(|name| DocumentBlock::new(name, DocumentFormat::Pdf, &b"x"[..])),
-    ]
-}
-
-fn image() -> impl Strategy<Value = ImageBlock> {
-    prop_oneof![
-        Just(ImageBlock::new(ImageFormat::Gif, &b"x"[..])),
-        Just(ImageBlock::from_s3(ImageFormat::Png, "s3://bucket/key")),
-    ]
-}
-
-fn cache_point() -> impl Strategy<Value = CachePointBlock> {
-    select(vec![
-        CachePointBlock::default(),
-        CachePointBlock::with_ttl(CacheTtl::FiveMinutes),
-        CachePointBlock::with_ttl(CacheTtl::OneHour),
-    ])
-}
-
-fn result() -> impl Strategy<Value = ToolResultBlock> {
-    prop_oneof![
-        ("[12]", text()).prop_map(|(id, text)| ToolResultBlock::text(id, text)),
-        ("[12]", text()).prop_map(|(id, text)| ToolResultBlock::error(id, text)),
-        ("[12]", text()).prop_map(|(id, text)| ToolResultBlock::json(id, json!({"a": text}))),
-        ("[12]", document()).prop_map(|(id, document)| ToolResultBlock::new(id, document)),
-        ("[12]", image()).prop_map(|(id, image)| ToolResultBlock::new(id, image)),
-        "[12]".prop_map(|id| ToolResultBlock::new(id, SearchResultBlock::default())),
-    ]
-}
-
-fn block() -> impl Strategy<Value = ContentBlock> {
-    prop_oneof![
-        3 => text().prop_map(ContentBlock::Text),
-        2 => ("[12]", name()).prop_map(|(id, name)| ToolUseBlock::new(id, name, json!({"q": 1})).into()),
-        1 => Just(ToolUseBlock {
-            r#type: Some(ToolUseType::ServerToolUse), ..ToolUseBlock::new("s", "a b", json!({}))
-        }.into()),
-        2 => result().prop_map(ContentBlock::ToolResult),
-        1 => document().prop_map(ContentBlock::Document),
-        1 => image().prop_map(ContentBlock::Image),
-        1 => cache_point().prop_map(ContentBlock::CachePoint),
-    ]
-}
-
-fn message() -> impl Strategy<Value = Message> {
-    let role = prop_oneof![4 => Just(Role::User), 4 => Just(Role::Assistant), 1 => Just(Role::System)];
-    (role, vec(block(), 0..4)).prop_map(|(role, content)| Message::new(role, content))
-}
-
-fn tool() -> impl Strategy<Value = Tool> {
-    prop_oneof![
-        3 => (name(), option::of(any::<bool>())).prop_map(|(name, strict)| Tool::ToolSpec(ToolSpec {
-            strict, ..ToolSpec::new(name, "d", json!({"type": "object"}))
-        })),
-        1 => Just(Tool::SystemTool(SystemTool { name: "a b".into(), ..SystemTool::default() })),
-        1 => cache_point().prop_map(Tool::CachePoint),
-    ]
-}
-
-prop_compose! {
-    fn request()(
-        messages in vec(message(), 0..6),
-        system in vec(prop_oneof![
-            text().prop_map(SystemContentBlock::Text), cache_point().prop_map(SystemContentBlock::CachePoint)
-        ], 0..3),
-        tools in vec(tool(), 0..4),
-        choice in option::of(prop_oneof![
-            Just(ToolChoice::auto()), Just(ToolChoice::any()), name().prop_map(ToolChoice::tool)
-        ]),
-        settings in option::of((1..9999_u32, 0.0..1.0_f64)),
-        top_k in option::of(select(vec!["top_k", "topK", "k", "inferenceConfig"])),
-        is_json in any::<bool>(),
-    ) -> ChatRequest {
-        let mut request = ChatRequest::new("amazon.nova-lite-v1:0").messages(messages);
-        request = system.into_iter().fold(request, ChatRequest::system);
-        request = tools.into_iter().fold(request, ChatRequest::tool);
-        if let Some(choice) = choice {
-            request = request.tool_choice(choice);
-        }
-        if let Some((most, share)) = settings {
-            request = request.max_tokens(most).temperature(share).top_p(share).stop_sequence("|").stop_sequence("#");
-        }
-        if let Some(name) = top_k {
-            let value = if name == "inferenceConfig" { json!({"topK": 5}) } else { json!(5) };
-            request = request.additional_field(name, value);
-        }
-        if is_json {
-            request = request.json_schema("s", &json!({"type": "object"}));
-        }
-        request
-    }
-}
-
-fn known() -> impl Strategy<Value = Option<bool>> {
-    option::of(any::<bool>())
-}
-
-fn some_of<T: Clone + std::fmt::Debug + 'static>(all: Vec<T>) -> impl Strategy<Value = Option<Vec<T>>> {
-    let most = all.len();
-    option::of(subsequence(all, 0..=most))
-}
-
-prop_compose! {
-    fn profile()(
-        features in [known(), known(), known(), known(), known(), known(), known(), known()],
-        sampling in (known(), known(), option::of(0..3_u32), option::of(select(vec!["", "/top_k", "/inferenceConfig/topK"]))),
-        tools in (known(), known(), option::of(select(vec!["a-z", "a-zA-Z0-9_"])), option::of(5..80_u32)),
-        choice in some_of(vec![ToolChoiceKind::Auto, ToolChoiceKind::Any, ToolChoiceKind::Tool]),
-        content in some_of(vec![ContentKind::Text, ContentKind::Json, ContentKind::Image]),
-        company in some_of(vec![ContentKind::Text, ContentKind::Document, ContentKind::Image]),
-        places in some_of(vec![CachePlace::Tools, CachePlace::System, CachePlace::Messages]),
-        cache in (option::of(0..4_u32), some_of(vec![CacheTtl::FiveMinutes, CacheTtl::OneHour])),
-        not_after in some_of(vec![ContentKind::Document, ContentKind::Text]),
-        s3 in known(),
-    ) -> ModelProfile {
-        let mut profile = ModelProfile::new("amazon.nova-lite-v1:0");
-        let known = &mut profile.features;
-        [
-            known.system_messages, known.mid_conversation_system, known.tool_use, known.vision,
-            known.document_input, known.structured_output, known.assistant_prefill, known.prompt_caching,
-        ] = features;
-        (profile.sampling.temperature, profile.sampling.temperature_with_top_p) = (sampling.0, sampling.1);
-        profile.sampling.max_stop_sequences = sampling.2;
-        profile.sampling.top_k = sampling.3.map(str::to_owned);
-        (profile.tools.strict, profile.tools.result_status) = (tools.0, tools.1);
-        profile.tools.name_alphabet = tools.2.map(Into::into);
-        profile.tools.name_max = tools.3;
-        profile.tools.choice = choice;
-        profile.tools.system_tools = s3.map(|_| vec![]);
-        (profile.tools.result_content, profile.tools.result_company) = (content, company);
-        (profile.cache.places, profile.cache.not_after) = (places, not_after);
-        (profile.cache.max_points, profile.cache.ttls) = cache;
-        (profile.images.s3, profile.max_output_tokens) = (s3, s3.map(|_| 500));
-        profile
-    }
-}
-
-/// Any profile, or one of the catalog's.
-fn any_profile() -> impl Strategy<Value = ModelProfile> {
-    let all: Vec<ModelProfile> =
-        Catalog::builtin().iter().map(|it| Catalog::builtin().profile(&it.id).into_owned()).collect();
-    prop_oneof![3 => profile(), 1 => select(all)]
-}
 
 fn choice() -> impl Strategy<Value = OnUnsupported> {
     select(vec![OnUnsupported::Error, OnUnsupported::Degrade, OnUnsupported::Warn])
@@ -202,6 +46,62 @@ fn document_names(request: &ChatRequest) -> Vec<&str> {
         .collect()
 }
 
+/// What no program can mend: which model was meant and what it serves, numbers and words of the caller's own, what
+/// is too much or too large, and a request that says nothing.
+const UNMENDABLE: [&str; 10] = [
+    "R-MODEL-ID",
+    "R-ON-DEMAND",
+    "R-OPERATION",
+    "R-MESSAGES",
+    "R-RANGE",
+    "R-MEDIA-COUNT",
+    "R-MEDIA-SIZE",
+    "R-IMAGE-SIDE",
+    "R-REASONING-BUDGET", // one that a caller's `maxTokens` leaves no room for
+    "R-REASONING-EFFORT", // a caller's word in the family's own fields
+];
+
+/// What a model cannot do: left in, where that is to be refused.
+const UNSUPPORTED: [&str; 24] = [
+    "R-SYSTEM",
+    "R-SYSTEM-ROLE",
+    "R-MODALITY",
+    "R-S3",
+    "R-FORMAT",
+    "R-TOOLS",
+    "R-TOOL-USE",
+    "R-TOOL-STRICT",
+    "R-TOOL-CHOICE",
+    "R-SYSTEM-TOOL",
+    "R-TOOL-RESULT",
+    "R-TOOL-COMPANY",
+    "R-CACHE",
+    "R-CACHE-PLACE",
+    "R-CACHE-COUNT",
+    "R-CACHE-TTL",
+    "R-MAX-TOKENS",
+    "R-STOP",
+    "R-SAMPLING",
+    "R-SAMPLING-BOTH",
+    "R-JSON-SCHEMA",
+    "R-PREFILL",
+    "R-TOP-K",
+    "R-REASONING",
+];
+
+/// Of tools' schemas and descriptions, which the normaliser's step for them mends.
+/// TODO(merge): drop with the stub of `normalize/tool_schema.rs`.
+const OF_TOOL_SCHEMAS: [&str; 2] = ["R-TOOL-SCHEMA", "R-TOOL-DESCRIPTION"];
+
+/// The violations that are left and that nobody accounts for.
+fn unaccounted(checked: Result<(), Violations>, accounted: &[&str]) -> Vec<Violation> {
+    let mut left = checked.err().map(|violations| violations.0).unwrap_or_default();
+    left.retain(|violation| {
+        ![accounted, &UNMENDABLE, &OF_TOOL_SCHEMAS].iter().any(|rules| rules.contains(&violation.rule))
+    });
+    left
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -216,9 +116,48 @@ proptest! {
     }
 
     #[test]
+    fn normalising_for_a_model_of_the_catalog_is_idempotent(to in request_to_a_model(), choice in choice()) {
+        let (request, profile) = to;
+        let once = normalized(&request, &profile, choice);
+        let twice = normalized(&once.request, &profile, choice);
+        prop_assert!(twice.request == once.request, "{:?} after {:?}", twice.changes, once.changes);
+        let mut changed = twice.changes.iter().filter(|change| change.kind != ChangeKind::Warned);
+        prop_assert!(changed.next().is_none());
+    }
+
+    #[test]
+    fn what_is_normalised_passes_the_check(to in request_to_a_model()) {
+        let (request, profile) = to;
+        let degraded = normalized(&request, &profile, OnUnsupported::Degrade);
+        let left = unaccounted(degraded.request.check(&profile), &[]);
+        prop_assert!(left.is_empty(), "degraded: {left:?} after {:?}", degraded.changes);
+
+        let refused = normalized(&request, &profile, OnUnsupported::Error);
+        let left = unaccounted(refused.request.check(&profile), &UNSUPPORTED);
+        prop_assert!(left.is_empty(), "refused: {left:?} after {:?}", refused.changes);
+
+        let warned = normalized(&request, &profile, OnUnsupported::Warn);
+        let checked = warned.request.check(&profile);
+        let left = unaccounted(checked.or_else(|it| it.except_warned(&warned.changes)), &[]);
+        prop_assert!(left.is_empty(), "warned: {left:?} after {:?}", warned.changes);
+
+        for change in [degraded, refused, warned].iter().flat_map(|it| &it.changes) {
+            prop_assert!(RULES.iter().any(|rule| rule.id == change.rule), "{change}");
+        }
+    }
+
+    #[test]
     fn no_text_is_lost(request in request(), profile in any_profile(), choice in choice()) {
         let after = normalized(&request, &profile, choice).request;
         let mut left = texts(&after);
+        let blocks = after.messages.iter().flat_map(|message| &message.content);
+        let results = blocks.filter_map(ContentBlock::as_tool_result).flat_map(|result| &result.content);
+        left.extend(results.filter_map(|piece| match piece {
+            ToolResultContentBlock::Text(text) => Some(text.as_str()),
+            ToolResultContentBlock::Json(value) => value["text"].as_str(),
+            _ => None,
+        }));
+
         for text in texts(&request) {
             let place = left.iter().position(|&it| it == text);
             prop_assert!(place.is_some(), "{text:?} is not in {left:?}");

@@ -61,7 +61,7 @@ fn style(fields: &Value) -> Option<ReasoningStyle> {
 
 fn about_reasoning(normalizer: &Normalizer, request: &ChatRequest, profile: &ModelProfile) -> usize {
     let changes = normalizer.normalize(request.clone(), profile).changes;
-    changes.iter().filter(|change| change.rule == "R-REASONING").count()
+    changes.iter().filter(|change| change.rule.starts_with("R-REASONING")).count()
 }
 
 #[test]

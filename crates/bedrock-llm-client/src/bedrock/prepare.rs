@@ -62,12 +62,8 @@ impl Preparation {
         if self.normalize {
             prepared = self.normalize(prepared.request, &profile);
         }
-        // no model knows our form of it, so that even an unchecked request cannot be sent with it
-        prepared
-            .request
-            .require_written_reasoning()
-            .map_err(|error| Context::new(operation, Some(&prepared.request.model)).explain(error))?;
-        if self.validate {
+        // no model knows our form of `reasoning`, so that even an unchecked request cannot be sent with it
+        if self.validate || prepared.request.reasoning.is_some() {
             check_chat(&prepared.request, &profile, operation)
                 .or_else(|violations| violations.except_warned(&prepared.changes))
                 .map_err(|violations| {

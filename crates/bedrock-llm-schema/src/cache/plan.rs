@@ -8,9 +8,6 @@ use crate::normalize::{Change, ChangeKind, Changes};
 use crate::tokens::{self, Weights};
 use crate::{CachePointBlock, CacheTtl, ChatRequest, ContentBlock, Role, SystemContentBlock};
 
-/// The id under which a plan's changes are listed.
-const RULE: &str = "R-CACHE-PLAN";
-
 /// The fewest tokens before a point where the profile does not know: what most Claude and Nova models want.
 const MIN_TOKENS: u64 = 1024;
 
@@ -146,7 +143,7 @@ impl CachePlan {
             None => Some("no cache points are placed: whether the model takes them is unknown"),
         };
         if let Some(refusal) = refusal {
-            changes.add(RULE, "modelId", refusal, ChangeKind::Warned);
+            changes.add("R-CACHE", "modelId", refusal, ChangeKind::Warned);
             return;
         }
         let (ttl, history_ttl) = self.ttls(profile, changes);
@@ -156,7 +153,7 @@ impl CachePlan {
             spots.into_iter().rev().map(|spot| insert(request, spot, &ttl, &history_ttl)).collect();
         placed.reverse();
         for path in placed.into_iter().flatten() {
-            changes.add(RULE, path, "a cache point was placed", ChangeKind::Added);
+            changes.add("R-CACHE-PLACE", path, "a cache point was placed", ChangeKind::Added);
         }
     }
 
@@ -170,7 +167,7 @@ impl CachePlan {
             let message = format!("cache points say no ttl: the model does not offer {ttl}");
             // five minutes is what saying nothing means
             if ttl != CacheTtl::FiveMinutes {
-                changes.add(RULE, "modelId", message, ChangeKind::Degraded);
+                changes.add("R-CACHE-TTL", "modelId", message, ChangeKind::Degraded);
             }
             None
         };

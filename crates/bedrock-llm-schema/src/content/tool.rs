@@ -196,6 +196,11 @@ impl ToolConfig {
     pub fn specs(&self) -> impl Iterator<Item = &ToolSpec> {
         self.tools.iter().filter_map(|tool| if let Tool::ToolSpec(spec) = tool { Some(spec) } else { None })
     }
+
+    /// Whether there is more in the list than cache points.
+    pub(crate) fn has_tools(&self) -> bool {
+        self.tools.iter().any(|tool| !matches!(tool, Tool::CachePoint(_)))
+    }
 }
 
 impl ToolSpec {

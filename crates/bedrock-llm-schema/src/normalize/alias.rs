@@ -123,8 +123,12 @@ fn each_name(request: &mut ChatRequest, mut visit: impl FnMut(&mut String, &dyn 
             }
         }
     }
-    let choice = request.tool_config.as_mut().and_then(|config| config.tool_choice.as_mut());
-    if let Some(ToolChoice::Tool(choice)) = choice {
+    let Some(config) = &mut request.tool_config else { return };
+    let is_served =
+        |name: &str| config.tools.iter().any(|it| matches!(it, Tool::SystemTool(it) if it.name == name));
+    if let Some(ToolChoice::Tool(choice)) = &mut config.tool_choice
+        && !is_served(&choice.name)
+    {
         visit(&mut choice.name, &|| "toolConfig.toolChoice.tool.name".to_owned());
     }
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Change {
-    /// The id of the rule that asks for it, such as `R-BLANK-TEXT`.
+    /// The id of the rule in [`RULES`](crate::rules::RULES) that it is about, such as `R-BLANK-TEXT`: the one that asks
+    /// for it or, of something [`Added`](ChangeKind::Added), the one that says where it may stand.
     pub rule: &'static str,
     /// Where, as a JSON path, counted at the time of the change: earlier changes may have moved blocks.
     pub path: String,

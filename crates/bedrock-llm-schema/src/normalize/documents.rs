@@ -6,8 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::Changes;
+use crate::content::ContentKind;
 use crate::content::media::{DOCUMENT_NAME_MAX, DocumentBlock, document_name};
+use crate::model::ModelProfile;
 use crate::{ContentBlock, Message, ToolResultContentBlock};
+
+/// What is said of documents that come without a word.
+const INTRODUCTION: &str = "Attached:";
 
 /// Cleans the names and gives the second `report` the name `report (2)`. Documents inside tool results take part.
 pub(super) fn mend(messages: &mut [Message], changes: &mut Changes) {
@@ -29,6 +34,28 @@ pub(super) fn mend(messages: &mut [Message], changes: &mut Changes) {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+/// Puts a text before documents that come without any: the service refuses them
+/// (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html>).
+pub(super) fn introduce(messages: &mut [Message], profile: &ModelProfile, changes: &mut Changes) {
+    // beside a tool result they may be welcome where text is not
+    let company = profile.tools.result_company.as_deref().unwrap_or_default();
+    let is_wordless = company.contains(&ContentKind::Document) && !company.contains(&ContentKind::Text);
+    for (turn, message) in messages.iter_mut().enumerate() {
+        let place = |kind| message.content.iter().position(|block| block.kind() == kind);
+        if is_wordless && place(ContentKind::ToolResult).is_some() {
+            continue;
+        }
+        if let Some(at) = place(ContentKind::Document).filter(|_| place(ContentKind::Text).is_none()) {
+            message.content.insert(at, INTRODUCTION.into());
+            changes.mended(
+                "R-DOC-TEXT",
+                format!("messages[{turn}].content[{at}]"),
+                "put a text before documents",
+            );
         }
     }
 }
@@ -121,6 +148,17 @@ mod tests {
         }
         let distinct: BTreeSet<_> = whole.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{whole:?}");
+    }
+
+    #[test]
+    fn documents_without_a_word_get_one() {
+        let mut messages =
+            [Message::user(document("a")).with(document("b")), Message::user("x").with(document("c"))];
+        let mut changes = Changes::default();
+        introduce(&mut messages, &ModelProfile::default(), &mut changes);
+        assert_eq!(messages[0].content[0], INTRODUCTION.into());
+        assert_eq!(messages[1].content.len(), 2);
+        assert_eq!(changes.into_list()[0].rule, "R-DOC-TEXT");
     }
 
     #[test]

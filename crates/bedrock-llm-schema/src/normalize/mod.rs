@@ -93,15 +93,20 @@ impl Normalizer {
     /// Gives a request the form its model takes.
     #[must_use]
     pub fn normalize(&self, mut request: ChatRequest, profile: &ModelProfile) -> Normalized {
+        let choice = self.on_unsupported;
         let mut changes = Changes::default();
         mend_history(&mut request.messages, profile, &mut changes);
         turns::mend_system(&mut request, &mut changes);
-        reasoning::lower(&mut request, profile, self, &mut changes);
-        unsupported::settle(&mut request, profile, self.on_unsupported, &mut changes);
+        reasoning::replay::settle(&mut request, profile, &mut changes);
+        unsupported::settle(&mut request, profile, choice, &mut changes);
         // again, since what was taken out may leave turns to drop or merge
         mend_history(&mut request.messages, profile, &mut changes);
+        documents::introduce(&mut request.messages, profile, &mut changes);
         documents::mend(&mut request.messages, &mut changes);
         tool_config::derive(&mut request, &mut changes);
+        unsupported::settle_choice(&mut request, profile, choice, &mut changes);
+        // last, since it depends on settings, turns and the choice of tools alike
+        reasoning::lower(&mut request, profile, self, &mut changes);
         tool_schema::lower(&mut request, profile, &mut changes);
         self.cache.iter().for_each(|plan| plan.place(&mut request, profile, &mut changes));
         let aliases = alias::give(&mut request, profile, &mut changes);

@@ -2,7 +2,7 @@
 
 mod ask;
 mod conflict;
-mod replay;
+pub(super) mod replay;
 
 use serde_json::Value;
 
@@ -25,7 +25,6 @@ pub(super) fn lower(
     how: &Normalizer,
     changes: &mut Changes,
 ) {
-    replay::settle(request, profile, changes);
     ask::write(request, profile, how.on_unsupported, changes);
     conflict::settle(request, profile, how.reasoning_conflict, changes);
 }

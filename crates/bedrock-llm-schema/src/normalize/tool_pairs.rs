@@ -30,6 +30,7 @@ pub(crate) fn as_result(block: &ContentBlock) -> Option<&ToolResultBlock> {
 /// Gives every call of the assistant's its result in the user's next turn, before anything else there; results
 /// without a call become text.
 pub(super) fn mend(messages: &mut Vec<Message>, profile: &ModelProfile, changes: &mut Changes) {
+    bend_ids(messages, changes);
     if !is_paired(messages, false) {
         pair(messages, profile, changes);
     }
@@ -39,6 +40,64 @@ pub(super) fn mend(messages: &mut Vec<Message>, profile: &ModelProfile, changes:
             changes.mended(PAIR, path, "put tool results before the other content");
         }
     }
+}
+
+/// Gives calls and their results ids in the service's form, where those of another service are not.
+fn bend_ids(messages: &mut [Message], changes: &mut Changes) {
+    let ids = || messages.iter().flat_map(|message| &message.content).filter_map(id_of);
+    if ids().all(is_legal_id) {
+        return;
+    }
+    let mut taken: BTreeSet<String> = ids().filter(|id| is_legal_id(id)).map(str::to_owned).collect();
+    let mut bent: BTreeMap<String, String> = BTreeMap::new();
+    for (turn, message) in messages.iter_mut().enumerate() {
+        for (block, content) in message.content.iter_mut().enumerate() {
+            let Some(id) = id_mut(content).filter(|id| !is_legal_id(id)) else { continue };
+            let name = bent.entry(id.clone()).or_insert_with(|| {
+                let stem: String = id.chars().map(|c| if is_legal_in_id(c) { c } else { '_' }).collect();
+                let stem = if stem.is_empty() { "call" } else { stem.as_str() };
+                let name = numbered(stem, 1, &taken);
+                taken.insert(name.clone());
+                let path = format!("messages[{turn}].content[{block}]");
+                changes.mended("R-TOOL-ID", path, format!("tool call {id:?} is {name} now"));
+                name
+            });
+            id.clone_from(name);
+        }
+    }
+}
+
+fn id_of(block: &ContentBlock) -> Option<&str> {
+    match block {
+        ContentBlock::ToolUse(call) => Some(&call.tool_use_id),
+        ContentBlock::ToolResult(result) => Some(&result.tool_use_id),
+        _ => None,
+    }
+}
+
+fn id_mut(block: &mut ContentBlock) -> Option<&mut String> {
+    match block {
+        ContentBlock::ToolUse(call) => Some(&mut call.tool_use_id),
+        ContentBlock::ToolResult(result) => Some(&mut result.tool_use_id),
+        _ => None,
+    }
+}
+
+fn is_legal_in_id(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.:-".contains(c)
+}
+
+fn is_legal_id(id: &str) -> bool {
+    (1..=ID_MAX).contains(&id.len()) && id.chars().all(is_legal_in_id)
+}
+
+/// The id with the first number from `from` on that makes it one of its own; 1 is not written.
+fn numbered(id: &str, from: usize, taken: &BTreeSet<String>) -> String {
+    let names = (from..).map(|number| {
+        let suffix = if number == 1 { String::new() } else { format!("_{number}") };
+        id.chars().take(ID_MAX.saturating_sub(suffix.len())).collect::<String>() + &suffix
+    });
+    names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
 /// Whether every call is answered once in the user's next turn, and nothing else is; the calls of a last turn may
@@ -160,15 +219,7 @@ fn rename_repeated(messages: &mut [Message], calls: &mut [Call], changes: &mut C
         if seen.insert((call.turn, call.id.clone())) {
             continue;
         }
-        let names = (call.block + 1..).map(|number| {
-            let suffix = format!("_{number}");
-            call.id
-                .chars()
-                .take(ID_MAX.saturating_sub(suffix.len()))
-                .chain(suffix.chars())
-                .collect::<String>()
-        });
-        let Some(name) = names.into_iter().find(|name| !taken.contains(name)) else { continue };
+        let name = numbered(&call.id, call.block + 1, &taken);
         let path = format!("messages[{}].content[{}].toolUse.toolUseId", call.turn, call.block);
         changes.mended("R-TOOL-ID", path, format!("renamed a repeated tool call {} to {name}", call.id));
         taken.insert(name.clone());

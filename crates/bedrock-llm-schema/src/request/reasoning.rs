@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::ChatRequest;
-use crate::{Error, ErrorKind};
 
 /// How much a model should think before it answers.
 ///
@@ -146,20 +145,6 @@ impl ChatRequest {
         self.reasoning = Some(reasoning.into());
         self
     }
-
-    /// Refuses a request whose `reasoning` is not yet written in its family's fields: the service does not know the
-    /// member, and would answer as if nothing had been asked.
-    ///
-    /// # Errors
-    /// An [`Error`] of kind [`ErrorKind::InvalidRequest`] where [`reasoning`](Self::reasoning) is set.
-    pub fn require_written_reasoning(&self) -> Result<(), Error> {
-        if self.reasoning.is_none() {
-            return Ok(());
-        }
-        let message = "reasoning: not written in the fields of the model's family; normalise the request, or set \
-                       additionalModelRequestFields instead [R-REASONING]";
-        Err(Error::new(ErrorKind::InvalidRequest, message))
-    }
 }
 
 #[cfg(test)]
@@ -178,10 +163,9 @@ mod tests {
             let text = serde_json::to_string(&request).unwrap();
             assert_eq!(text, format!(r#"{{"modelId":"m","reasoning":{json}}}"#));
             assert_eq!(serde_json::from_str::<ChatRequest>(&text).unwrap(), request);
-            let error = request.require_written_reasoning().unwrap_err();
-            assert_eq!(*error.kind(), ErrorKind::InvalidRequest);
+            let violations = request.message("hi").validate().unwrap_err();
+            assert_eq!(violations.0[0].rule, "R-REASONING");
         }
-        assert!(ChatRequest::new("m").require_written_reasoning().is_ok());
     }
 
     #[test]

@@ -124,7 +124,8 @@ pub(super) fn result_content(subject: &Subject<'_>, report: &mut RuleReport<'_>)
             let path = format!("{}.toolResult.content", place.path());
             report.add_saying(path, "an error without content", "say what went wrong", Some(says));
         }
-        let Some(taken) = &subject.profile.tools.result_content else { continue };
+        let taken = subject.profile.tools.result_content.as_ref().filter(|_| !subject.takes_no_tools());
+        let Some(taken) = taken else { continue };
         for (piece, content) in result.content.iter().enumerate() {
             let kind = content.kind();
             if kind == ContentKind::Unknown || taken.contains(&kind) {
@@ -149,7 +150,7 @@ pub(super) fn result_content(subject: &Subject<'_>, report: &mut RuleReport<'_>)
 }
 
 pub(super) fn result_status(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    if subject.profile.tools.result_status != Some(false) {
+    if subject.takes_no_tools() || subject.profile.tools.result_status != Some(false) {
         return;
     }
     for (place, _) in all_results(subject.request).filter(|(_, result)| result.status.is_some()) {
@@ -161,6 +162,9 @@ pub(super) fn result_status(subject: &Subject<'_>, report: &mut RuleReport<'_>) 
 /// Cache points have rules of their own.
 pub(super) fn result_company(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let Some(taken) = &subject.profile.tools.result_company else { return };
+    if subject.takes_no_tools() {
+        return;
+    }
     for (turn, message) in subject.request.messages.iter().enumerate() {
         if results(message).next().is_none() {
             continue;

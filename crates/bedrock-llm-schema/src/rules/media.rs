@@ -4,20 +4,31 @@ use super::place::{self, Media, Place};
 use super::rule::{RuleReport, Subject};
 use crate::content::ContentKind;
 use crate::content::media::{DocumentFormat, ImageFormat, VideoFormat};
+use crate::model::Features;
 use crate::{ContentBlock, DocumentBlock, ImageBlock, VideoBlock};
 
-pub(super) fn modality(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+/// Whether the model reads nothing of the kind.
+fn is_unread(media: Media<'_>, features: &Features) -> bool {
+    let is_read = match media {
+        Media::Image(_) => features.vision,
+        Media::Document(_) => features.document_input,
+        Media::Video(_) => features.video_input,
+        Media::Audio(_) => features.audio_input,
+    };
+    let is_pdf = matches!(media, Media::Document(it) if it.format == Some(DocumentFormat::Pdf));
+    is_read == Some(false) || (is_pdf && is_read.is_none() && features.pdf_input == Some(false))
+}
+
+/// What the model reads; of the rest, that it does not is said once.
+fn readable<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (Place, Media<'a>)> + Clone {
     let features = &subject.profile.features;
+    place::media(subject.request).filter(|(_, media)| !is_unread(*media, features))
+}
+
+pub(super) fn modality(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     for (place, media) in place::media(subject.request) {
         let kind = media.kind();
-        let is_taken = match media {
-            Media::Image(_) => features.vision,
-            Media::Document(_) => features.document_input,
-            Media::Video(_) => features.video_input,
-            Media::Audio(_) => features.audio_input,
-        };
-        let is_pdf = matches!(media, Media::Document(it) if it.format == Some(DocumentFormat::Pdf));
-        if is_taken == Some(false) || (is_pdf && is_taken.is_none() && features.pdf_input == Some(false)) {
+        if is_unread(media, &subject.profile.features) {
             let (path, message) = (format!("{}.{kind}", place.path()), format!("the model takes no {kind}"));
             let fix = "leave it out or choose a model that does";
             report.add_with(path, message, fix, &[("kind", kind.as_str())]);
@@ -28,7 +39,7 @@ pub(super) fn modality(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 /// Documents inside tool results pass (recording 3b7528d4db95), images there do not (8825215bc413).
 pub(super) fn s3(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let profile = subject.profile;
-    for (place, media) in place::media(subject.request).filter(|(_, media)| media.s3().is_some()) {
+    for (place, media) in readable(subject).filter(|(_, media)| media.s3().is_some()) {
         let is_taken = match media {
             Media::Image(_) => profile.images.s3,
             Media::Document(_) => profile.documents.s3.filter(|_| place.piece.is_none()),
@@ -88,7 +99,7 @@ fn is_s3_uri(uri: &str) -> bool {
 /// Values that are not known are not refused: recording 01c245e48141 passes with `video/mp4`.
 pub(super) fn format(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let profile = subject.profile;
-    for (place, media) in place::media(subject.request) {
+    for (place, media) in readable(subject) {
         let refused = match media {
             Media::Image(ImageBlock { format: ImageFormat::Unknown(_), .. }) => None,
             Media::Image(image) => {
@@ -221,5 +232,26 @@ pub(super) fn size(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
                 "make it smaller, or name it by its S3 URI where the model takes that",
             );
         }
+    }
+}
+
+/// Read off the images' headers; those inside tool results count as well.
+pub(super) fn side(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let facts = &subject.profile.images;
+    if facts.max_side.is_none() && facts.max_side_of_many.is_none() {
+        return;
+    }
+    let images = place::media(subject.request).filter_map(|(place, media)| match media {
+        Media::Image(image) => Some((place, image)),
+        _ => None,
+    });
+    let many = facts.many.and_then(|many| usize::try_from(many).ok());
+    let of_many = many.filter(|many| images.clone().nth(*many).is_some()).and(facts.max_side_of_many);
+    let Some(most) = facts.max_side.into_iter().chain(of_many).min() else { return };
+    for (place, image) in images {
+        let Some((width, height)) = image.dimensions().filter(|(w, h)| (*w).max(*h) > most) else { continue };
+        let path = format!("{}.image", place.path());
+        let message = format!("{width}x{height} pixels; the model takes {most} a side");
+        report.add(path, message, "make it smaller");
     }
 }

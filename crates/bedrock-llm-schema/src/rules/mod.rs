@@ -3,7 +3,7 @@
 //! There is one table, [`RULES`]. Each [`Rule`] says what it checks, for whom, what the service says of a request
 //! that breaks it, and how that is mended. [`ChatRequest::check`], the `bedrock-llm lint` command and the local
 //! endpoint all read it, so that they cannot disagree. A rule for some models asks the model's
-//! [`ModelProfile`](crate::model::ModelProfile) and is silent where the profile does not know.
+//! [`ModelProfile`] and is silent where the profile does not know.
 
 mod cache;
 mod calls;
@@ -27,6 +27,7 @@ use crate::{
 
 pub use rule::Rule;
 use rule::{Check, Report, Subject};
+pub(crate) use settings::TOP_K;
 pub use table::RULES;
 
 /// A place in a request that breaks a rule.

@@ -32,10 +32,10 @@ impl<'a> Asked<'a> {
                 (text("/reasoningConfig/type") == Some("enabled"), effort)
             }
             ReasoningStyle::ReasoningEffort => {
-                (text("/reasoning_effort").is_some(), text("/reasoning_effort"))
+                (text("/reasoning_effort").is_some_and(|it| it != "none"), text("/reasoning_effort"))
             }
             ReasoningStyle::ReasoningConfigText => {
-                (text("/reasoning_config").is_some(), text("/reasoning_config"))
+                (text("/reasoning_config").is_some_and(|it| it != "none"), text("/reasoning_config"))
             }
             ReasoningStyle::Fixed => (false, None),
         };
@@ -47,14 +47,28 @@ impl<'a> Asked<'a> {
         matches!(self.style, ReasoningStyle::ThinkingBudget | ReasoningStyle::ThinkingAdaptive)
     }
 
-    fn is_highest(self, subject: &Subject<'_>) -> bool {
-        let highest = subject.profile.reasoning.efforts.as_ref().and_then(|efforts| efforts.last());
-        self.effort.is_some_and(|effort| effort == highest.map_or("high", String::as_str))
+    /// Nova 2 takes less beside high effort than beside others
+    /// (<https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html>).
+    fn is_at_high(self) -> bool {
+        self.style == ReasoningStyle::ReasoningConfigEffort && self.effort == Some("high")
+    }
+}
+
+/// The service does not know our form, and would answer as if nothing had been asked.
+pub(super) fn written(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    if subject.request.reasoning.is_some() {
+        let message = "not written in the fields of the model's family";
+        report.add(
+            "reasoning",
+            message,
+            "normalise the request, or set additionalModelRequestFields instead",
+        );
     }
 }
 
 pub(super) fn forced_tool(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let choice = subject.request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
+    let config = subject.request.tool_config.as_ref().filter(|config| config.has_tools());
+    let choice = config.and_then(|config| config.tool_choice.as_ref());
     let Some(choice @ (ToolChoice::Any(_) | ToolChoice::Tool(_))) = choice else { return };
     if subject.profile.reasoning.with_forced_tool == Some(false)
         && let Some(asked) = Asked::of(subject)
@@ -78,7 +92,7 @@ pub(super) fn sampling(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
         return;
     }
     let Some(asked) = Asked::of(subject) else { return };
-    if asked.style == ReasoningStyle::ReasoningConfigEffort && !asked.is_highest(subject) {
+    if asked.style == ReasoningStyle::ReasoningConfigEffort && !asked.is_at_high() {
         return;
     }
     let config = subject.request.inference_config.as_ref();
@@ -122,15 +136,23 @@ pub(super) fn budget(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     }
 }
 
-pub(super) fn max_tokens(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let has_limit =
-        subject.request.inference_config.as_ref().is_some_and(|config| config.max_tokens.is_some());
-    if has_limit
-        && subject.profile.reasoning.with_max_tokens_at_high == Some(false)
-        && Asked::of(subject).is_some_and(|asked| asked.is_highest(subject))
+pub(super) fn at_high(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let Some(config) = &subject.request.inference_config else { return };
+    if subject.profile.reasoning.with_max_tokens_at_high != Some(false)
+        || !Asked::of(subject).is_some_and(Asked::is_at_high)
     {
-        let message = "a limit does not go together with the highest effort";
-        report.add("inferenceConfig.maxTokens", message, "leave it out, or ask for less effort");
+        return;
+    }
+    for (name, is_given) in [
+        ("maxTokens", config.max_tokens.is_some()),
+        ("temperature", config.temperature.is_some()),
+        ("topP", config.top_p.is_some()),
+    ] {
+        if is_given {
+            let (message, fix) =
+                ("it does not go together with high effort", "leave it out, or ask for less effort");
+            report.add(format!("inferenceConfig.{name}"), message, fix);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Violation, Violations};
 use crate::model::{Family, ModelProfile};
 use crate::{ChatRequest, ModelId, Operation};
 
-/// Something that the service refuses.
+/// Something that the service refuses, or passes over without a word.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 #[non_exhaustive]
 pub struct Rule {
@@ -21,7 +21,7 @@ pub struct Rule {
     pub says: Option<&'static str>,
     /// How it is mended.
     pub mend: &'static str,
-    /// Whether [`ChatRequest::normalize`] mends it.
+    /// Whether a [`Normalizer`](crate::Normalizer) mends it as it is by default, in one form at least.
     pub is_mended: bool,
     #[serde(skip)]
     pub(super) check: Check,
@@ -73,7 +73,7 @@ impl Rule {
         self
     }
 
-    /// By the caller, or by [`ChatRequest::normalize`].
+    /// By the caller, or by a normaliser.
     pub(super) const fn mended(mut self, mend: &'static str) -> Self {
         self.mend = mend;
         self.is_mended = true;
@@ -97,6 +97,11 @@ impl Subject<'_> {
 
     pub(super) fn is_anthropic(&self) -> bool {
         self.family() == Family::Anthropic
+    }
+
+    /// That is said once, by a rule of its own.
+    pub(super) fn takes_no_tools(&self) -> bool {
+        self.profile.features.tool_use == Some(false)
     }
 
     pub(super) fn is_nova(&self) -> bool {

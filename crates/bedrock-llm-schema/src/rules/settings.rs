@@ -1,5 +1,7 @@
 //! Rules about settings.
 
+use serde_json::Value;
+
 use super::rule::{RuleReport, Subject};
 use crate::request::OutputFormatStructure;
 use crate::{InferenceConfig, Operation};
@@ -140,6 +142,24 @@ pub(super) fn temperature_with_top_p(subject: &Subject<'_>, report: &mut RuleRep
             report.add(path, message, "give one of them");
         } else {
             report.add_saying(path, message, "give one of them", None);
+        }
+    }
+}
+
+/// How families spell top-k in `additionalModelRequestFields`.
+pub(crate) const TOP_K: [&str; 4] = ["/top_k", "/topK", "/inferenceConfig/topK", "/k"];
+
+pub(super) fn top_k(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
+    let fields = subject.request.additional_model_request_fields.as_ref();
+    let (Some(own), Some(fields)) = (subject.profile.sampling.top_k.as_deref(), fields) else { return };
+    for other in TOP_K.into_iter().filter(|&spelling| spelling != own) {
+        if fields.pointer(other).is_some_and(Value::is_number) {
+            let path = format!("additionalModelRequestFields{}", other.replace('/', "."));
+            if own.is_empty() {
+                report.add(path, "the model takes no top-k", "leave it out");
+            } else {
+                report.add(path, "the model has top-k elsewhere", format!("write it as `{own}`"));
+            }
         }
     }
 }

@@ -61,13 +61,13 @@ pub static RULES: &[Rule] = &[
     Rule::new("R-TOOLS", "`toolConfig` has a tool", Check::Chat(tools::present))
         .source("github.com/genkit-ai/aws-bedrock-js-plugin/issues/43")
         .says("1 validation error detected: Value at 'toolConfig.tools' failed to satisfy constraint: Member must have length greater than or equal to 1")
-        .mend("add a tool or leave `toolConfig` out"),
+        .mended("add a tool or leave `toolConfig` out"),
     Rule::new(
         "R-TOOL-NAME",
         "tools have names of their own, of allowed characters and length, and so have calls in the history",
         Check::Chat(tools::names),
     )
-        .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html; further for models with `tools.name_alphabet` or `tools.name_max`")
+        .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html")
         .mended("rename them"),
     Rule::new("R-TOOL-DESCRIPTION", "a tool's description is not empty", Check::Chat(tools::description))
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html")
@@ -128,7 +128,7 @@ pub static RULES: &[Rule] = &[
     Rule::new("R-DOC-TEXT", "a document has text beside it", Check::Chat(media::document_text))
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html; github.com/maximhq/bifrost/pull/5817")
         .says("A text block must be included when using documents.")
-        .mend("say what to do with it"),
+        .mended("say what to do with it"),
     Rule::new(
         "R-MEDIA-COUNT",
         "there are no more images, documents and videos than the model takes",
@@ -144,6 +144,14 @@ pub static RULES: &[Rule] = &[
     )
         .applies_to("images.max_bytes, documents.max_bytes or videos.max_bytes; every model for what is empty")
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html; github.com/aws/aws-sdk-js-v3/issues/6785 (the size is that of the base64)")
+        .mend("make them smaller"),
+    Rule::new(
+        "R-IMAGE-SIDE",
+        "no side of an image has more pixels than the model takes",
+        Check::Chat(media::side),
+    )
+        .applies_to("images.max_side, or images.many and images.max_side_of_many")
+        .source("https://platform.claude.com/docs/en/build-with-claude/vision")
         .mend("make them smaller"),
     Rule::new(
         "R-TOOL-CONFIG",
@@ -188,7 +196,7 @@ pub static RULES: &[Rule] = &[
         .applies_to("every model; tools.choice or features.tool_choice = false for the form")
         .source("github.com/strands-agents/harness-sdk/issues/1241")
         .says("This model doesn't support the toolConfig.toolChoice.{form} field. Remove toolConfig.toolChoice.{form} and try again.")
-        .mend("leave it out"),
+        .mended("leave it out, or choose `any` where there is one tool"),
     Rule::new(
         "R-SYSTEM-TOOL",
         "tools that the service runs are ones it has for the model",
@@ -211,7 +219,7 @@ pub static RULES: &[Rule] = &[
         Check::Chat(calls::ids),
     )
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolUseBlock.html")
-        .mend("give each call its own id"),
+        .mended("give each call its own id"),
     Rule::new(
         "R-TOOL-RESULT",
         "a tool result holds what the model takes, and an error is not empty",
@@ -219,7 +227,7 @@ pub static RULES: &[Rule] = &[
     )
         .applies_to("every model for errors; tools.result_content")
         .source("recording 422a9686572d; github.com/aws-samples/sample-multi-agent-orchestration-chat-on-agentcore/issues/15")
-        .mend("put it beside the result, or say it in text"),
+        .mended("put it beside the result, or say it in text"),
     Rule::new(
         "R-TOOL-STATUS",
         "a tool result has no status where the model takes none",
@@ -227,7 +235,7 @@ pub static RULES: &[Rule] = &[
     )
         .applies_to("tools.result_status = false")
         .source("github.com/strands-agents/harness-sdk/pull/2075 (`_MODELS_INCLUDE_STATUS`)")
-        .mend("leave it out"),
+        .mended("leave it out; say of an error that it is one"),
     Rule::new(
         "R-TOOL-COMPANY",
         "beside a tool result stands only what the model takes there",
@@ -300,6 +308,10 @@ pub static RULES: &[Rule] = &[
         .source("github.com/BerriAI/litellm/issues/15070")
         .says("The model returned the following errors: `temperature` and `top_p` cannot both be specified for this model. Please use only one.")
         .mend("give one of them"),
+    Rule::new("R-TOP-K", "top-k stands where the model has it", Check::Chat(settings::top_k))
+        .applies_to("sampling.top_k")
+        .source("recording 7ee4fdbb91b2 (Nova's place); https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html")
+        .mended("put it there, or leave it out"),
     Rule::new(
         "R-JSON-SCHEMA",
         "a model that does not hold answers to a schema gets none, and a schema is JSON",
@@ -319,6 +331,13 @@ pub static RULES: &[Rule] = &[
         .says("The model returned the following errors: This model does not support assistant message prefill. The conversation must end with a user message.")
         .mend("end with the user's turn"),
     Rule::new(
+        "R-REASONING",
+        "what is asked of reasoning is written in the fields of the model's family",
+        Check::Chat(reasoning::written),
+    )
+        .source("the member `reasoning` is this library's own: the service passes over it")
+        .mended("normalise the request, or set `additionalModelRequestFields`"),
+    Rule::new(
         "R-REASONING-TOOL",
         "no tool is forced together with reasoning",
         Check::Chat(reasoning::forced_tool),
@@ -326,7 +345,7 @@ pub static RULES: &[Rule] = &[
         .applies_to("reasoning.with_forced_tool = false")
         .source("github.com/vercel/ai/issues/11227")
         .says("The model returned the following errors: Thinking may not be enabled when tool_choice forces tool use.")
-        .mend("choose `auto`, or ask for no reasoning"),
+        .mended("choose `auto`, or ask for no reasoning"),
     Rule::new(
         "R-REASONING-SAMPLING",
         "`temperature`, `topP` and top-k are not set together with reasoning",
@@ -334,7 +353,7 @@ pub static RULES: &[Rule] = &[
     )
         .applies_to("reasoning.with_sampling = false")
         .source("https://platform.claude.com/docs/en/build-with-claude/extended-thinking; github.com/Aider-AI/aider/issues/3720")
-        .mend("leave them out, or ask for no reasoning"),
+        .mended("leave them out, or ask for no reasoning"),
     Rule::new(
         "R-REASONING-BUDGET",
         "a budget for reasoning is large enough, and below `maxTokens`",
@@ -343,7 +362,7 @@ pub static RULES: &[Rule] = &[
         .applies_to("reasoning.request; reasoning.min_budget for the least")
         .source("github.com/danny-avila/LibreChat/issues/8346, vercel/ai/issues/7927")
         .says("The model returned the following errors: thinking.enabled.budget_tokens: Input should be greater than or equal to {least}")
-        .mend("raise `maxTokens` or change the budget"),
+        .mended("raise `maxTokens` or change the budget"),
     Rule::new(
         "R-REASONING-EFFORT",
         "effort is asked for in the model's words",
@@ -354,12 +373,12 @@ pub static RULES: &[Rule] = &[
         .mend("choose one of them"),
     Rule::new(
         "R-REASONING-LIMIT",
-        "`maxTokens` is not set together with the highest effort",
-        Check::Chat(reasoning::max_tokens),
+        "`maxTokens`, `temperature` and `topP` are not set together with high effort",
+        Check::Chat(reasoning::at_high),
     )
         .applies_to("reasoning.with_max_tokens_at_high = false")
         .source("https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html")
-        .mend("leave it out, or ask for less effort"),
+        .mended("leave them out, or ask for less effort"),
     Rule::new(
         "R-REASONING-SIGNATURE",
         "reasoning goes back with its signature",
@@ -376,5 +395,5 @@ pub static RULES: &[Rule] = &[
     )
         .applies_to("reasoning.replay = false")
         .source("github.com/aws-samples/bedrock-chat/pull/851")
-        .mend("leave it out"),
+        .mended("leave it out"),
 ];

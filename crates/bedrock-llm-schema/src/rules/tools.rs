@@ -5,17 +5,17 @@ use serde_json::Value;
 use super::place;
 use super::rule::{RuleReport, Subject};
 use crate::model::ModelIdKind;
-use crate::model::facts::{Alphabet, ToolChoiceKind};
+use crate::model::facts::ToolChoiceKind;
+use crate::normalize::tool_pairs::{as_call, as_result};
 use crate::{ContentBlock, Operation, Tool, ToolChoice, ToolSpec};
 
-/// A managed prompt brings its tools along.
+/// A managed prompt brings its tools along, and what the service ran by itself needs none that it is known of.
 pub(super) fn config(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let request = subject.request;
     if request.tool_config.is_some() || request.model.kind() == ModelIdKind::Prompt {
         return;
     }
-    let is_tool =
-        |block: &ContentBlock| matches!(block, ContentBlock::ToolUse(_) | ContentBlock::ToolResult(_));
+    let is_tool = |block: &ContentBlock| as_call(block).is_some() || as_result(block).is_some();
     if let Some((place, _)) = place::blocks(request).find(|(_, block)| is_tool(block)) {
         let message = format!("no tools are given, but {} has a tool call or result", place.path());
         report.add("toolConfig", message, "give the tools that the conversation uses");
@@ -30,7 +30,7 @@ pub(super) fn present(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 
 pub(super) fn usable(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let has_tools = subject.request.tool_config.as_ref().is_some_and(|config| !config.tools.is_empty());
-    if has_tools && subject.profile.features.tool_use == Some(false) {
+    if has_tools && subject.takes_no_tools() {
         report.add("toolConfig", "the model takes no tools", "leave them out or choose a model that does");
     }
 }
@@ -44,10 +44,9 @@ fn specs<'a>(subject: &Subject<'a>) -> impl Iterator<Item = (usize, &'a ToolSpec
 }
 
 pub(super) fn names(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let naming = Naming::of(subject);
     for (index, spec) in specs(subject) {
         let path = || format!("toolConfig.tools[{index}].toolSpec.name");
-        naming.check(
+        name_form(
             &spec.name,
             path,
             || format!("toolConfig.tools.{}.member.toolSpec.name", index + 1),
@@ -61,61 +60,35 @@ pub(super) fn names(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     for (place, block) in place::blocks(subject.request) {
         if let ContentBlock::ToolUse(call) = block {
             let path = || format!("{}.toolUse.name", place.path());
-            naming.check(&call.name, path, || format!("{}.toolUse.name", place.member()), report);
+            name_form(&call.name, path, || format!("{}.toolUse.name", place.member()), report);
         }
     }
     let choice = subject.request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
     if let Some(ToolChoice::Tool(choice)) = choice {
         let path = || "toolConfig.toolChoice.tool.name".to_owned();
-        naming.check(&choice.name, path, path, report);
+        name_form(&choice.name, path, path, report);
     }
 }
 
-/// How tools may be named: as the API has it, and as the model wants it beyond.
-#[derive(Debug, Clone, Copy)]
-struct Naming<'a> {
-    alphabet: Option<&'a Alphabet>,
-    max: usize,
-}
-
-impl<'a> Naming<'a> {
+/// As the API has it for every model. What a model's own alphabet lacks is not refused: Nova takes a tool with a hyphen,
+/// and fails when it is to call it, so that [normalising](crate::Normalizer) alone minds that.
+fn name_form(
+    name: &str,
+    path: impl Fn() -> String,
+    member: impl Fn() -> String,
+    report: &mut RuleReport<'_>,
+) {
     const MAX: usize = 64;
-
-    fn of(subject: &Subject<'a>) -> Self {
-        let tools = &subject.profile.tools;
-        let max = tools.name_max.and_then(|max| usize::try_from(max).ok());
-        Self { alphabet: tools.name_alphabet.as_ref(), max: max.unwrap_or(Self::MAX) }
-    }
-
-    fn check(
-        self,
-        name: &str,
-        path: impl Fn() -> String,
-        member: impl Fn() -> String,
-        report: &mut RuleReport<'_>,
-    ) {
-        let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let mut add = |message: String, constraint: &str| {
-            report.add_constraint(path(), message, "rename it", &member(), constraint);
-        };
-        if name.is_empty() {
-            add("a tool without a name".to_owned(), "have length greater than or equal to 1");
-        } else if name.len() > Self::MAX {
-            add(
-                format!("{name} is longer than {} characters", Self::MAX),
-                "have length less than or equal to 64",
-            );
-        } else if let Some(c) = name.chars().find(|c| !is_legal(*c)) {
-            add(format!("{name} has {c:?}"), "satisfy regular expression pattern: [a-zA-Z0-9_-]+");
-        } else if name.len() > self.max {
-            let message = format!("{name} is longer than {} characters, which the model wants", self.max);
-            report.add_saying(path(), message, "rename it", None);
-        } else if let Some(alphabet) = self.alphabet
-            && let Some(c) = name.chars().find(|c| !alphabet.has(*c))
-        {
-            let message = format!("{name} has {c:?}; the model wants {} alone", alphabet.as_str());
-            report.add_saying(path(), message, "rename it", None);
-        }
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut add = |message: String, constraint: &str| {
+        report.add_constraint(path(), message, "rename it", &member(), constraint);
+    };
+    if name.is_empty() {
+        add("a tool without a name".to_owned(), "have length greater than or equal to 1");
+    } else if name.len() > MAX {
+        add(format!("{name} is longer than {MAX} characters"), "have length less than or equal to 64");
+    } else if let Some(c) = name.chars().find(|c| !is_legal(*c)) {
+        add(format!("{name} has {c:?}"), "satisfy regular expression pattern: [a-zA-Z0-9_-]+");
     }
 }
 
@@ -182,7 +155,7 @@ fn has_refs(schema: &Value) -> bool {
 }
 
 pub(super) fn strict(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    if subject.profile.tools.strict != Some(false) {
+    if subject.takes_no_tools() || subject.profile.tools.strict != Some(false) {
         return;
     }
     for (index, spec) in specs(subject).filter(|(_, spec)| spec.strict == Some(true)) {
@@ -196,7 +169,9 @@ pub(super) fn strict(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 }
 
 pub(super) fn choice(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let Some(config) = &subject.request.tool_config else { return };
+    let Some(config) = subject.request.tool_config.as_ref().filter(|_| !subject.takes_no_tools()) else {
+        return;
+    };
     let (kind, name) = match &config.tool_choice {
         Some(ToolChoice::Auto(_)) => (ToolChoiceKind::Auto, None),
         Some(ToolChoice::Any(_)) => (ToolChoiceKind::Any, None),
@@ -228,7 +203,8 @@ pub(super) fn choice(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 }
 
 pub(super) fn system_tools(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
-    let Some(known) = &subject.profile.tools.system_tools else { return };
+    let known = subject.profile.tools.system_tools.as_ref().filter(|_| !subject.takes_no_tools());
+    let Some(known) = known else { return };
     for (index, tool) in subject.request.tool_config.iter().flat_map(|config| &config.tools).enumerate() {
         if let Tool::SystemTool(tool) = tool
             && !known.contains(&tool.name)

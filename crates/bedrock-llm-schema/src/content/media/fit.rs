@@ -172,11 +172,9 @@ impl ChatRequest {
             match image.fit(&limits) {
                 Ok(None) => {}
                 Ok(Some(Fitted { from, to })) => {
-                    changes.mended(
-                        "R-IMAGE-SIZE",
-                        path.as_str(),
-                        format!("image made smaller: {from} is now {to}"),
-                    );
+                    let rule = if limits.hold_bytes(from.bytes) { "R-IMAGE-SIDE" } else { "R-MEDIA-SIZE" };
+                    let note = format!("image made smaller: {from} is now {to}");
+                    changes.mended(rule, path.as_str(), note);
                 }
                 Err(source) => {
                     return Err(MediaError::At { path: path.clone(), source: Box::new(source) });

@@ -62,6 +62,17 @@ impl Setting {
 }
 
 impl Clash {
+    /// The rule that it breaks; none refuses what adaptive models and later versions of the service may take.
+    fn rule(self) -> &'static str {
+        match self {
+            Self::Budget { .. } => "R-REASONING-BUDGET",
+            Self::OpenTurn => RULE,
+            Self::ForcedTool => "R-REASONING-TOOL",
+            Self::TopK | Self::Setting(_) => "R-REASONING-SAMPLING",
+            Self::AtHigh(_) => "R-REASONING-LIMIT",
+        }
+    }
+
     fn what(self) -> &'static str {
         match self {
             Self::Budget { .. } => "a budget that is not below maxTokens",
@@ -85,7 +96,7 @@ pub(super) fn settle(
     let mut unsettled = 0;
     while let Some(clash) = clashes(request, profile).into_iter().nth(unsettled) {
         match resolve(request, profile, policy, clash) {
-            Some((path, message)) => changes.add(RULE, path, message, ChangeKind::Degraded),
+            Some((path, message)) => changes.add(clash.rule(), path, message, ChangeKind::Degraded),
             None => unsettled += 1,
         }
     }
@@ -113,7 +124,8 @@ fn clashes(request: &ChatRequest, profile: &ModelProfile) -> Vec<Clash> {
     if facts.signed == Some(true) && budget(request, profile).is_some() && began_silently(&request.messages) {
         clashes.push(Clash::OpenTurn);
     }
-    let choice = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
+    let config_of_tools = request.tool_config.as_ref().filter(|config| config.has_tools());
+    let choice = config_of_tools.and_then(|config| config.tool_choice.as_ref());
     if facts.with_forced_tool == Some(false)
         && matches!(choice, Some(ToolChoice::Any(_) | ToolChoice::Tool(_)))
     {

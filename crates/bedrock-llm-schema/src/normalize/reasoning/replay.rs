@@ -1,6 +1,5 @@
 //! Reasoning in the history: as it came, or left out.
 
-use super::RULE;
 use crate::ChatRequest;
 use crate::content::reasoning::ReasoningContentBlock;
 use crate::content::{ContentBlock, Message};
@@ -8,7 +7,7 @@ use crate::model::ModelProfile;
 use crate::normalize::Changes;
 
 /// Leaves out the reasoning a model would refuse. What stays is not touched: a changed byte breaks its signature.
-pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes: &mut Changes) {
+pub(in crate::normalize) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes: &mut Changes) {
     let mut emptied = Vec::new();
     for (turn, message) in request.messages.iter_mut().enumerate() {
         let mut place = 0;
@@ -16,8 +15,8 @@ pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes:
         let began_with_point = begins_with_point(message);
         message.content.retain(|block| {
             let reason = why_not(block, profile);
-            if let Some(reason) = reason {
-                changes.mended(RULE, format!("messages[{turn}].content[{place}]"), reason);
+            if let Some((rule, reason)) = reason {
+                changes.mended(rule, format!("messages[{turn}].content[{place}]"), reason);
                 has_lost = true;
             }
             place += 1;
@@ -29,7 +28,11 @@ pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes:
         // a cache point that stood after the reasoning must follow something
         while has_lost && !began_with_point && begins_with_point(message) {
             message.content.remove(0);
-            changes.mended(RULE, format!("messages[{turn}].content[0]"), "left out: nothing comes before it");
+            changes.mended(
+                "R-CACHE-PLACE",
+                format!("messages[{turn}].content[0]"),
+                "left out: nothing comes before it",
+            );
         }
     }
     if emptied.is_empty() {
@@ -40,24 +43,26 @@ pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes:
     request.messages.retain(|_| {
         let stays = !emptied.contains(&turn);
         if !stays {
-            changes.mended(RULE, format!("messages[{turn}]"), "left out: it held reasoning only");
+            changes.mended("R-CONTENT", format!("messages[{turn}]"), "left out: it held reasoning only");
         }
         turn += 1;
         stays
     });
 }
 
-fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<&'static str> {
+fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<(&'static str, &'static str)> {
     let ContentBlock::ReasoningContent(reasoning) = block else { return None };
     if profile.reasoning.replay == Some(false) {
-        return Some("left out: the model does not take reasoning back");
+        return Some(("R-REASONING-REPLAY", "left out: the model does not take reasoning back"));
     }
     let is_unsigned = match reasoning {
         ReasoningContentBlock::ReasoningText(text) => text.signature.as_deref().is_none_or(str::is_empty),
         _ => false,
     };
-    (profile.reasoning.signed == Some(true) && is_unsigned)
-        .then_some("left out: the reasoning is not signed, as of another model or a stream that was cut off")
+    (profile.reasoning.signed == Some(true) && is_unsigned).then_some((
+        "R-REASONING-SIGNATURE",
+        "left out: it is not signed, as of another model or a stream that was cut off",
+    ))
 }
 
 fn begins_with_point(message: &Message) -> bool {

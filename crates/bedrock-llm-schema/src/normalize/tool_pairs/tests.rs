@@ -187,3 +187,18 @@ fn results_come_before_the_other_content() {
     assert_eq!(messages[1], Message::user(said("a")).with("first").with("last"));
     assert_eq!(changes, ["messages[1].content: put tool results before the other content [R-TOOL-PAIR]"]);
 }
+
+#[test]
+fn ids_of_another_service_are_bent_with_their_results() {
+    let long = "x".repeat(70);
+    let ids = ["fc|1", "fc_1", "", &long];
+    let calls = ids.iter().fold(Message::assistant("so"), |message, id| message.with(call(id)));
+    let results = Message::new(Role::User, ids.map(said));
+    let (messages, changes) = mended(vec![Message::user("q"), calls, results]);
+    let given: Vec<_> = messages[1].tool_uses().map(|call| call.tool_use_id.clone()).collect();
+    assert_eq!(given, ["fc_1_2", "fc_1", "call", &"x".repeat(64)]);
+    let answered: Vec<_> = messages[2].tool_results().map(|result| result.tool_use_id.clone()).collect();
+    assert_eq!(answered, given);
+    assert_eq!(changes.len(), 3);
+    assert_eq!(changes[0], "messages[1].content[1]: tool call \"fc|1\" is fc_1_2 now [R-TOOL-ID]");
+}

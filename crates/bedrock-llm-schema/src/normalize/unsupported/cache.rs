@@ -1,6 +1,7 @@
 //! Cache points that a model does not take. They change what a call costs, never what it means.
 
 use super::Settler;
+use crate::content::media::DocumentFormat;
 use crate::content::tool::Tool;
 use crate::content::{CachePointBlock, ContentKind};
 use crate::model::facts::CachePlace;
@@ -12,12 +13,15 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     ttls(request, settler);
 }
 
+/// The kind of a block, and the format of a document.
+type Neighbour = (ContentKind, Option<DocumentFormat>);
+
 /// A cache point and where it stands.
 struct Point<'a> {
     place: CachePlace,
     path: String,
-    /// The kind of the block before it in its turn.
-    after: Option<ContentKind>,
+    /// What is before it in its turn.
+    after: Option<&'a Neighbour>,
     point: &'a mut CachePointBlock,
 }
 
@@ -46,12 +50,15 @@ fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
         let (mut index, mut before) = (0.., None);
         message.content.retain_mut(|block| {
             let index = index.next().unwrap_or(0);
-            let after = before.replace(block.kind());
-            let ContentBlock::CachePoint(point) = block else { return true };
+            let ContentBlock::CachePoint(point) = block else {
+                let format = if let ContentBlock::Document(it) = block { it.format.clone() } else { None };
+                before = Some((block.kind(), format));
+                return true;
+            };
             let path = format!("messages[{turn}].content[{index}].cachePoint");
-            let is_kept = keep(Point { place: CachePlace::Messages, path, after, point });
-            if !is_kept {
-                before = after;
+            let is_kept = keep(Point { place: CachePlace::Messages, path, after: before.as_ref(), point });
+            if is_kept {
+                before = None;
             }
             is_kept
         });
@@ -62,20 +69,26 @@ fn places(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let profile = settler.profile;
     let takes_none = profile.features.prompt_caching == Some(false);
     let facts = &profile.cache;
-    if !takes_none && facts.places.is_none() && facts.not_after.is_none() {
+    if !takes_none
+        && facts.places.is_none()
+        && facts.not_after.is_none()
+        && facts.not_after_documents.is_none()
+    {
         return;
     }
+    let is_barred = |(kind, format): &&Neighbour| {
+        facts.not_after.as_ref().is_some_and(|kinds| kinds.contains(kind))
+            || facts.not_after_documents.iter().flatten().any(|barred| format.as_ref() == Some(barred))
+    };
     retain(request, |point| {
         let is_elsewhere = facts.places.as_ref().is_some_and(|places| !places.contains(&point.place));
-        let not_after =
-            point.after.filter(|kind| facts.not_after.as_ref().is_some_and(|kinds| kinds.contains(kind)));
-        let cannot = match not_after {
-            _ if takes_none => "the model takes no cache points".to_owned(),
-            _ if is_elsewhere => "the model takes no cache points here".to_owned(),
-            Some(kind) => format!("the model takes no cache point after {kind}"),
+        let (rule, cannot) = match point.after.filter(is_barred) {
+            _ if takes_none => ("R-CACHE", "the model takes no cache points".to_owned()),
+            _ if is_elsewhere => ("R-CACHE-PLACE", "the model takes no cache points here".to_owned()),
+            Some((kind, _)) => ("R-CACHE-PLACE", format!("the model takes no cache point after this {kind}")),
             None => return true,
         };
-        !settler.degrades("R-CACHE-PLACE", point.path, &cannot, "left out")
+        !settler.degrades(rule, point.path, &cannot, "left out")
     });
 }
 
@@ -104,20 +117,33 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     });
 }
 
-/// A life that is not taken becomes the default one.
+/// A life that is not taken becomes the default one, and so does one that is longer than one before it.
 fn ttls(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let profile = settler.profile;
-    let Some(taken) = &profile.cache.ttls else { return };
+    let mut is_shortened = false;
     retain(request, |Point { path, point, .. }| {
-        let Some(ttl) = point.ttl.as_ref().filter(|ttl| !taken.contains(ttl)) else { return true };
-        let path = format!("{path}.ttl");
-        let cannot = format!("the model keeps no cache for {ttl}");
-        if *ttl == CacheTtl::FiveMinutes {
-            settler.mended("R-CACHE-TTL", path, "left out: it is so anyway");
-            point.ttl = None;
-        } else if settler.degrades("R-CACHE-TTL", path, &cannot, "the default in its place") {
+        let is_known = |ttl: &&CacheTtl| !matches!(ttl, CacheTtl::Unknown(_));
+        let taken = profile.cache.ttls.as_ref();
+        let refused =
+            point.ttl.as_ref().filter(is_known).filter(|ttl| taken.is_some_and(|it| !it.contains(ttl)));
+        let cannot = match (refused, &point.ttl) {
+            (Some(CacheTtl::FiveMinutes), _) => {
+                settler.mended("R-CACHE-TTL", format!("{path}.ttl"), "left out: it is so anyway");
+                point.ttl = None;
+                None
+            }
+            (Some(ttl), _) => Some(format!("the model keeps no cache for {ttl}")),
+            (None, Some(CacheTtl::OneHour)) if is_shortened => {
+                Some("a longer life after a shorter one is refused".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(cannot) = cannot
+            && settler.degrades("R-CACHE-TTL", format!("{path}.ttl"), &cannot, "the default in its place")
+        {
             point.ttl = None;
         }
+        is_shortened |= matches!(point.ttl, None | Some(CacheTtl::FiveMinutes));
         true
     });
 }

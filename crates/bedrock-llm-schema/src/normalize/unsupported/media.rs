@@ -17,13 +17,14 @@ pub(super) fn settle(messages: &mut [Message], settler: &mut Settler<'_>) {
             if let ContentBlock::ToolResult(result) = block {
                 for (piece, content) in result.content.iter_mut().enumerate() {
                     let path = || format!("{}.toolResult.content[{piece}]", path());
-                    let words = Media::in_result(content).and_then(|media| replaced(&media, path, settler));
+                    let words =
+                        Media::in_result(content).and_then(|media| replaced(&media, true, path, settler));
                     if let Some(words) = words {
                         *content = words.into();
                     }
                 }
             } else if let Some(words) =
-                Media::in_turn(block).and_then(|media| replaced(&media, path, settler))
+                Media::in_turn(block).and_then(|media| replaced(&media, false, path, settler))
             {
                 *block = words.into();
             }
@@ -32,8 +33,13 @@ pub(super) fn settle(messages: &mut [Message], settler: &mut Settler<'_>) {
 }
 
 /// The text for something that is not taken.
-fn replaced(media: &Media<'_>, path: impl Fn() -> String, settler: &mut Settler<'_>) -> Option<String> {
-    let (rule, what) = media.lack(settler.profile)?;
+fn replaced(
+    media: &Media<'_>,
+    is_in_result: bool,
+    path: impl Fn() -> String,
+    settler: &mut Settler<'_>,
+) -> Option<String> {
+    let (rule, what) = media.lack(is_in_result, settler.profile)?;
     let cannot = format!("the model does not take {what}");
     let text = media.text();
     let instead = if text.is_some() { "its text in its place" } else { "a note in its place" };
@@ -96,14 +102,16 @@ impl<'a> Media<'a> {
 
     /// The rule it breaks and what it is that the model does not take. A format this version does not know is none
     /// of those: recording 01c245e48141 has `video/mp4`, and the service took it.
-    fn lack(&self, profile: &ModelProfile) -> Option<(&'static str, String)> {
+    /// Documents from S3 pass inside tool results (recording 3b7528d4db95).
+    fn lack(&self, is_in_result: bool, profile: &ModelProfile) -> Option<(&'static str, String)> {
         let features = &profile.features;
         let kind = |kind: &str| Some(("R-MODALITY", kind.to_owned()));
         match self {
             Self::Image(_) if features.vision == Some(false) => kind("images"),
             Self::Document(_) if features.document_input == Some(false) => kind("documents"),
             Self::Document(document)
-                if features.pdf_input == Some(false) && document.format == Some(DocumentFormat::Pdf) =>
+                if (features.document_input, features.pdf_input) == (None, Some(false))
+                    && document.format == Some(DocumentFormat::Pdf) =>
             {
                 kind("documents as pdf")
             }
@@ -123,7 +131,7 @@ impl<'a> Media<'a> {
             Self::Document(document) => {
                 let format =
                     document.format.as_ref().filter(|format| !matches!(format, DocumentFormat::Unknown(_)));
-                let is_s3 = matches!(document.source, DocumentSource::S3Location(_));
+                let is_s3 = !is_in_result && matches!(document.source, DocumentSource::S3Location(_));
                 let formats = profile.documents.formats.as_deref();
                 part("documents", format, formats, is_s3, profile.documents.s3)
             }
@@ -171,7 +179,7 @@ fn part<F: PartialEq + Display>(
         return Some(("R-S3", format!("{kind} from S3")));
     }
     let format = format.filter(|format| formats.is_some_and(|formats| !formats.contains(format)))?;
-    Some(("R-MODALITY", format!("{kind} as {format}")))
+    Some(("R-FORMAT", format!("{kind} as {format}")))
 }
 
 fn is_s3(source: &MediaSource) -> bool {

@@ -14,10 +14,14 @@ mod settings;
 mod tools;
 mod top_k;
 
-use super::{Changes, OnUnsupported, turns};
-use crate::ChatRequest;
+use super::{Changes, OnUnsupported};
 use crate::model::ModelProfile;
 use crate::normalize::ChangeKind;
+use crate::{ChatRequest, Message};
+
+/// How often what turns hold is looked at: a turn that lost its last block lets its neighbours merge, and what one of
+/// them held may have no place beside what the other one did.
+const PASSES: usize = 4;
 
 pub(super) fn settle(
     request: &mut ChatRequest,
@@ -28,17 +32,28 @@ pub(super) fn settle(
     let mut settler = Settler { profile, choice, changes, has_degraded: false };
     settings::settle(request, &mut settler);
     top_k::settle(request, &mut settler);
-    tools::settle(request, &mut settler);
-    media::settle(&mut request.messages, &mut settler);
-    results::settle(&mut request.messages, &mut settler);
     roles::settle(request, &mut settler);
-    cache::settle(request, &mut settler);
-    if settler.has_degraded {
-        // a turn may have lost its last block or found a neighbour of its role
-        turns::mend(&mut request.messages, profile, settler.changes);
-        turns::merge(&mut request.messages, profile, settler.changes);
+    settler.mend_history(&mut request.messages); // turns whose role changed merge before their content is looked at
+    for _ in 0..PASSES {
+        tools::settle(request, &mut settler);
+        media::settle(&mut request.messages, &mut settler);
+        results::settle(&mut request.messages, &mut settler);
+        cache::settle(request, &mut settler);
+        if !settler.mend_history(&mut request.messages) {
+            break;
+        }
     }
     roles::prefill(request, &mut settler);
+}
+
+/// A choice of a tool that is not given, once the tools are settled.
+pub(super) fn settle_choice(
+    request: &mut ChatRequest,
+    profile: &ModelProfile,
+    choice: OnUnsupported,
+    changes: &mut Changes,
+) {
+    tools::settle_choice(request, &mut Settler { profile, choice, changes, has_degraded: false });
 }
 
 /// Decides, and keeps the list.
@@ -64,6 +79,15 @@ impl Settler<'_> {
                 false
             }
         }
+    }
+
+    /// Makes turns sound again, where anything was left out or replaced; says whether it was.
+    fn mend_history(&mut self, messages: &mut Vec<Message>) -> bool {
+        let has_degraded = std::mem::take(&mut self.has_degraded);
+        if has_degraded {
+            super::mend_history(messages, self.profile, self.changes);
+        }
+        has_degraded
     }
 
     /// Notes a form that was mended.

@@ -7,6 +7,7 @@ use super::media::in_message;
 use super::tools::piece_words;
 use crate::content::ContentKind;
 use crate::model::ModelProfile;
+use crate::normalize::tool_pairs::as_result;
 use crate::{ContentBlock, Message, Role, ToolResultBlock, ToolResultContentBlock, ToolResultStatus};
 
 pub(super) fn settle(messages: &mut [Message], settler: &mut Settler<'_>) {
@@ -14,6 +15,7 @@ pub(super) fn settle(messages: &mut [Message], settler: &mut Settler<'_>) {
         return; // the tools themselves are what is wrong
     }
     for (turn, message) in messages.iter_mut().enumerate() {
+        company(turn, message, settler);
         let (mut moved, mut end) = (Vec::new(), 0);
         let can_move = message.role == Role::User;
         for (place, block) in message.content.iter_mut().enumerate() {
@@ -25,13 +27,6 @@ pub(super) fn settle(messages: &mut [Message], settler: &mut Settler<'_>) {
             let path = format!("messages[{turn}].content[{place}].toolResult");
             status(result, &path, settler);
             content(result, &path, can_move.then_some(&mut moved), settler);
-        }
-        let has_document = moved.iter().any(|block| matches!(block, ContentBlock::Document(_)));
-        let has_text = message.content.iter().any(|block| matches!(block, ContentBlock::Text(_)));
-        if has_document && !has_text && may_stand_beside(settler.profile, ContentKind::Text) {
-            // "If you include a ContentBlock with a document field in the array, you must also include a ContentBlock
-            // with a text field" (API_runtime_Message)
-            moved.insert(0, "Attached by the tool:".into());
         }
         message.content.splice(end..end, moved);
     }
@@ -45,15 +40,59 @@ fn status(result: &mut ToolResultBlock, path: &str, settler: &mut Settler<'_>) {
     let path = format!("{path}.status");
     match result.status {
         Some(ToolResultStatus::Success) => {
-            settler.mended("R-TOOL-RESULT", path, "left out: it is so anyway");
+            settler.mended("R-TOOL-STATUS", path, "left out: it is so anyway");
             result.status = None;
         }
         Some(ToolResultStatus::Error) => {
-            settler.mended("R-TOOL-RESULT", path, "put in words: the model takes no status");
+            settler.mended("R-TOOL-STATUS", path, "put in words: the model takes no status");
             result.content.insert(0, "The tool failed:".into());
             result.status = None;
         }
+        Some(_) if settler.degrades("R-TOOL-STATUS", path, "the model takes no status", "left out") => {
+            result.status = None;
+        }
         _ => {}
+    }
+}
+
+/// What may not stand beside tool results goes into the last of them.
+fn company(turn: usize, message: &mut Message, settler: &mut Settler<'_>) {
+    let Some(taken) = &settler.profile.tools.result_company else { return };
+    let Some(mut last) = message.content.iter().rposition(|block| as_result(block).is_some()) else { return };
+    let (mut pieces, mut place) = (Vec::new(), 0);
+    while let Some(block) = message.content.get(place) {
+        let kind = block.kind();
+        let is_apart =
+            matches!(kind, ContentKind::ToolResult | ContentKind::CachePoint | ContentKind::Unknown);
+        if is_apart || taken.contains(&kind) {
+            place += 1;
+            continue;
+        }
+        let path = format!("messages[{turn}].content[{place}].{kind}");
+        let cannot = format!("the model takes no {kind} beside a tool result");
+        let piece = in_result(block, &cannot);
+        if settler.degrades("R-TOOL-COMPANY", path, &cannot, "put into the result") {
+            pieces.push(piece);
+            message.content.remove(place);
+            last -= usize::from(place < last);
+        } else {
+            place += 1;
+        }
+    }
+    if let Some(ContentBlock::ToolResult(result)) = message.content.get_mut(last) {
+        result.content.extend(pieces);
+    }
+}
+
+/// A block of a turn as a piece of a tool result; a note where it cannot be one.
+fn in_result(block: &ContentBlock, cannot: &str) -> ToolResultContentBlock {
+    match block.clone() {
+        ContentBlock::Text(text) => text.into(),
+        ContentBlock::Image(image) => ToolResultContentBlock::Image(image),
+        ContentBlock::Document(document) => ToolResultContentBlock::Document(document),
+        ContentBlock::Video(video) => ToolResultContentBlock::Video(video),
+        ContentBlock::SearchResult(found) => ToolResultContentBlock::SearchResult(found),
+        other => format!("[{} left out: {cannot}]", other.kind()).into(),
     }
 }
 

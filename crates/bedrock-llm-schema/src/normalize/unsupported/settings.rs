@@ -28,7 +28,7 @@ fn sampling(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let has_too_many =
         facts.temperature_with_top_p == Some(false) && config.temperature.is_some() && config.top_p.is_some();
     let cannot = "the model does not take both temperature and topP";
-    if has_too_many && settler.degrades("R-SAMPLING", "inferenceConfig.topP", cannot, "left out") {
+    if has_too_many && settler.degrades("R-SAMPLING-BOTH", "inferenceConfig.topP", cannot, "left out") {
         config.top_p = None;
     }
 }
@@ -46,7 +46,12 @@ fn stop(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     }
 }
 
+/// A beta may raise the limit, so that with one nothing is known.
 fn max_tokens(request: &mut ChatRequest, settler: &mut Settler<'_>) {
+    let fields = request.additional_model_request_fields.as_ref();
+    if fields.is_some_and(|fields| fields.get("anthropic_beta").is_some()) {
+        return;
+    }
     let max =
         settler.profile.max_output_tokens.and_then(|max| u32::try_from(max).ok()).filter(|&max| max > 0);
     let asked = request.inference_config.as_mut().and_then(|config| config.max_tokens.as_mut());

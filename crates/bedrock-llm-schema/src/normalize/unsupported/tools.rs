@@ -17,10 +17,11 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
         return without(request, settler);
     }
     let Some(config) = &mut request.tool_config else { return };
+    let was_silent = says_nothing(config);
     let has_lost = system_tools(config, settler);
     strict(config, settler);
     choice(config, settler);
-    if has_lost && config.tools.iter().all(is_cache_point) || says_nothing(config) {
+    if has_lost && config.tools.iter().all(is_cache_point) || !was_silent && says_nothing(config) {
         request.tool_config = None;
     }
 }
@@ -188,5 +189,33 @@ fn choice(config: &mut ToolConfig, settler: &mut Settler<'_>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whom nobody knows cannot be called.
+pub(super) fn settle_choice(request: &mut ChatRequest, settler: &mut Settler<'_>) {
+    let Some(config) = &mut request.tool_config else { return };
+    let is_given = |wanted: &str| {
+        config.tools.iter().any(|tool| match tool {
+            Tool::ToolSpec(spec) => spec.name == wanted,
+            Tool::SystemTool(tool) => tool.name == wanted,
+            Tool::CachePoint(_) => false,
+            Tool::Unknown(_) => true,
+        })
+    };
+    let (rule, path, cannot) = match &config.tool_choice {
+        Some(_) if config.tools.is_empty() => {
+            ("R-TOOLS", "toolConfig", "there is no tool to choose".to_owned())
+        }
+        Some(ToolChoice::Tool(choice)) if !is_given(&choice.name) => {
+            ("R-TOOL-CHOICE", "toolConfig.toolChoice", format!("no tool is named {}", choice.name))
+        }
+        _ => return,
+    };
+    if settler.degrades(rule, path, &cannot, "left out") {
+        config.tool_choice = None;
+        if says_nothing(config) {
+            request.tool_config = None;
+        }
     }
 }

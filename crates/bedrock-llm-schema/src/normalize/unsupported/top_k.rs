@@ -4,9 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Settler;
 use crate::ChatRequest;
-
-/// How families spell top-k in `additionalModelRequestFields`.
-const SPELLINGS: [&str; 4] = ["/top_k", "/topK", "/inferenceConfig/topK", "/k"];
+use crate::rules::TOP_K;
 
 /// Moves top-k to where the model's family has it.
 pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
@@ -16,7 +14,7 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
         return;
     };
     let was_some = !is_empty(fields);
-    for other in SPELLINGS.into_iter().filter(|&spelling| spelling != own) {
+    for other in TOP_K.into_iter().filter(|&spelling| spelling != own) {
         let Some(value) = fields.pointer(other).filter(|value| value.is_number()).cloned() else { continue };
         let path = format!("additionalModelRequestFields{}", other.replace('/', "."));
         if own.is_empty() {
@@ -29,6 +27,13 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
         } else if put(fields, own, value) {
             remove(fields, other);
             settler.mended("R-TOP-K", path, &format!("moved to `{own}`, where the model takes it"));
+        } else if settler.degrades(
+            "R-TOP-K",
+            path,
+            "where the model takes it stands something else",
+            "left out",
+        ) {
+            remove(fields, other);
         }
     }
     if was_some && is_empty(fields) {
