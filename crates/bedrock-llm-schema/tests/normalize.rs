@@ -89,16 +89,10 @@ const UNSUPPORTED: [&str; 24] = [
     "R-REASONING",
 ];
 
-/// Of tools' schemas and descriptions, which the normaliser's step for them mends.
-/// TODO(merge): drop with the stub of `normalize/tool_schema.rs`.
-const OF_TOOL_SCHEMAS: [&str; 2] = ["R-TOOL-SCHEMA", "R-TOOL-DESCRIPTION"];
-
 /// The violations that are left and that nobody accounts for.
 fn unaccounted(checked: Result<(), Violations>, accounted: &[&str]) -> Vec<Violation> {
     let mut left = checked.err().map(|violations| violations.0).unwrap_or_default();
-    left.retain(|violation| {
-        ![accounted, &UNMENDABLE, &OF_TOOL_SCHEMAS].iter().any(|rules| rules.contains(&violation.rule))
-    });
+    left.retain(|violation| ![accounted, &UNMENDABLE].iter().any(|rules| rules.contains(&violation.rule)));
     left
 }
 

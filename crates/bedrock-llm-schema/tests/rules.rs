@@ -84,10 +84,6 @@ fn every_rule_has_a_counter_example_that_breaks_it_alone() {
     assert_eq!(shown, all);
 }
 
-/// Of tools' schemas and descriptions, which the normaliser's step for them mends.
-/// TODO(merge): drop with the stub of `normalize/tool_schema.rs`.
-const OF_TOOL_SCHEMAS: [&str; 2] = ["R-TOOL-SCHEMA", "R-TOOL-DESCRIPTION"];
-
 #[test]
 fn what_the_table_calls_mended_is_what_normalising_mends() {
     let mut mended = BTreeSet::new();
@@ -110,13 +106,9 @@ fn what_the_table_calls_mended_is_what_normalising_mends() {
             Err(left) => assert!(left.0.iter().all(|violation| violation.rule == rule), "{rule}: {left}"),
         }
     }
-    let is_settled = |id: &&str| !OF_TOOL_SCHEMAS.contains(id);
     let said: BTreeSet<_> = RULES.iter().filter(|rule| rule.is_mended).map(|rule| rule.id).collect();
     let mended: BTreeSet<_> = mended.iter().map(String::as_str).collect();
-    assert_eq!(
-        said.iter().copied().filter(is_settled).collect::<Vec<_>>(),
-        mended.iter().copied().filter(is_settled).collect::<Vec<_>>()
-    );
+    assert_eq!(said, mended);
 }
 
 /// Changes and violations are compared by their ids, so that no code may make up one of its own.

@@ -71,7 +71,7 @@ pub static RULES: &[Rule] = &[
         .mended("rename them"),
     Rule::new("R-TOOL-DESCRIPTION", "a tool's description is not empty", Check::Chat(tools::description))
         .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html")
-        .mend("leave it out"),
+        .mended("leave it out"),
     Rule::new("R-FIRST-TURN", "the first turn is the user's", Check::Chat(turns::first))
         .applies_to("every model but those with turns.first_assistant = true")
         .source("github.com/elastic/kibana/pull/246393")
