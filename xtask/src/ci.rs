@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::builder::PossibleValuesParser;
 
 use crate::table::Table;
-use crate::{clients, conformance, deps, msrv, shell, tidy, tools, workspace};
+use crate::{clients, conformance, deps, floors, msrv, shell, tidy, tools, workspace};
 
 /// A step: what it is called, what it does, and the function that does it.
 struct Step(&'static str, &'static str, fn() -> Result<Outcome>);
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     Step("fmt", "rustfmt would change nothing", fmt),
     Step("tidy", "house rules", tidy::step),
     Step("deps", "who depends on whom", deps::step),
+    Step("floors", "everything builds with the lowest versions allowed", floors::step),
     Step("msrv", "rust-version is the AWS SDK's", msrv::step),
     Step("clippy", "no lint with all features", clippy),
     Step("clippy-default", "no lint with default features", clippy_default),

@@ -9,6 +9,7 @@ mod ci;
 mod clients;
 mod conformance;
 mod deps;
+mod floors;
 mod fuzz_seeds;
 mod metadata;
 mod msrv;
