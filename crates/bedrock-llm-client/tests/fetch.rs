@@ -120,6 +120,8 @@ async fn a_document_has_its_name_from_the_url_and_its_format_from_all_that_is_kn
         ("/d/", "text/html", "<html></html>", "document", DocumentFormat::Html),
         ("/d/a.pdf", "application/pdf", "%PDF-1.7", "a", DocumentFormat::Pdf),
         ("/d/a.json", "application/json", "{}", "a", DocumentFormat::Txt),
+        ("/d/t.csv", "application/vnd.ms-excel", "a,b", "t", DocumentFormat::Csv),
+        ("/d/page.html", "application/xhtml+xml", "<p>", "page", DocumentFormat::Html),
     ] {
         let server = Server::file(content_type, body.as_bytes()).await;
         let document = fetcher.document(&server.url(path)).await.unwrap();
@@ -151,11 +153,16 @@ async fn a_content_type_that_lies_is_found_out() {
     assert!(matches!(&error, FetchError::Media { source: MediaError::UnknownFormat { .. }, .. }), "{error}");
     assert!(!format!("{error:?}").contains("secret"), "{error:?}");
 
-    for (content_type, body) in
-        [("application/pdf", "<html>my secret</html>"), ("text/plain", "%PDF-1.7 my secret")]
-    {
+    for (path, content_type, body) in [
+        ("/x.pdf", "application/pdf", "<html>my secret</html>"),
+        ("/x.pdf", "text/plain", "%PDF-1.7 my secret"),
+        // the page to log in at, in the place of a table
+        ("/x.csv", "text/html; charset=utf-8", "{} my secret"),
+        ("/x.md", "application/xhtml+xml", "{} my secret"),
+        ("/x.csv", "application/vnd.ms-excel", "%PDF-1.7 my secret"),
+    ] {
         let server = Server::file(content_type, body.as_bytes()).await;
-        let error = fetcher.document(&server.url("/x.pdf")).await.unwrap_err();
+        let error = fetcher.document(&server.url(path)).await.unwrap_err();
         assert!(matches!(error, FetchError::Disagreement { .. }), "{error}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
@@ -204,8 +211,15 @@ async fn hosts_in_networks_of_our_own_are_refused_before_anything_is_sent() {
         let error = fetcher.image(&format!("http://{host}:{port}/x")).await.unwrap_err();
         assert!(matches!(error, FetchError::Address { .. }), "{host}: {error}");
     }
-    for host in ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "0.0.0.0", "[::]", "[64:ff9b::a9fe:a9fe]"]
-    {
+    for host in [
+        "169.254.169.254",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "[fd20:ce::254]",
+        "0.0.0.0",
+        "[::]",
+        "[64:ff9b::a9fe:a9fe]",
+    ] {
         // not even with private addresses open
         let error = open().build().image(&format!("http://{host}:{port}/x")).await.unwrap_err();
         assert!(matches!(error, FetchError::Address { .. }), "{host}: {error}");

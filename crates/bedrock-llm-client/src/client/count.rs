@@ -9,7 +9,7 @@ use bedrock_llm_schema::{ChatRequest, CountTokensRequest, Error, ErrorKind, Mode
 
 use super::Client;
 
-/// The models for which the service has said that it does not count.
+/// The ids, as they were asked for, of the models that the service has said it does not count for.
 #[derive(Default)]
 pub(super) struct Uncounted(Mutex<HashSet<ModelId>>);
 
@@ -32,22 +32,23 @@ impl Client {
     /// [`Estimated`](TokenCount::Estimated).
     ///
     /// # Errors
-    /// See [`send`](Self::send); that the model is not counted for is none.
+    /// See [`send`](Self::send); that the service does not count for the model is none.
     pub async fn count(&self, request: impl Into<ChatRequest>) -> Result<TokenCount, Error> {
         let request = self.0.preparation.normalized(request.into());
         let estimate = request.estimate_tokens();
         let Some(model) = counted_id(&request.model, &self.profile(&request.model)) else {
             return Ok(estimate);
         };
-        if self.0.uncounted.has(&model) {
+        let asked = request.model.clone();
+        if self.0.uncounted.has(&asked) {
             return Ok(estimate);
         }
-        let counted = CountTokensRequest { model: model.clone(), ..CountTokensRequest::from(request) };
-        match self.send(counted).await {
+        let is_derived = model != asked;
+        match self.send(CountTokensRequest { model, ..CountTokensRequest::from(request) }).await {
             Ok(answer) => Ok(TokenCount::Exact(answer.input_tokens)),
-            Err(error) if is_uncounted(error.kind()) => {
-                tracing::debug!(model = model.as_str(), %error, "tokens are estimated");
-                self.0.uncounted.add(model);
+            Err(error) if is_uncounted(&error, is_derived) => {
+                tracing::debug!(model = asked.as_str(), kind = error.kind().as_str(), "tokens are estimated");
+                self.0.uncounted.add(asked);
                 Ok(estimate)
             }
             Err(error) => Err(error),
@@ -65,7 +66,14 @@ fn counted_id(model: &ModelId, profile: &ModelProfile) -> Option<ModelId> {
     id.or_else(|| profile.base_model.as_ref().unwrap_or(model).without_geography())
 }
 
-/// Recording 1424d1877034: "The provided model doesn't support counting tokens."; other regions may not have the model.
-fn is_uncounted(kind: &ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Unsupported | ErrorKind::InvalidModelId | ErrorKind::InferenceProfileRequired)
+/// Whether the service does not count for the model, rather than not take this request.
+fn is_uncounted(error: &Error, is_derived: bool) -> bool {
+    match error.kind() {
+        // "The provided model doesn't support counting tokens." (recording 1424d1877034); what else is not supported is
+        // a matter of the request's content
+        ErrorKind::Unsupported => error.message().contains("support counting tokens"),
+        // the plain id was our guess, and other regions may not have it; the caller's own id is the caller's mistake
+        ErrorKind::InvalidModelId | ErrorKind::InferenceProfileRequired => is_derived,
+        _ => false,
+    }
 }

@@ -52,8 +52,12 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         // 2002::/16, 6to4: a tunnel to the IPv4 address
         [0x2002, high, low, ..] => reach_v4(embedded(high, low)),
         [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Private,
-        // the metadata service of AWS over IPv6
-        [0xfd00, 0xec2, ..] => Reach::Never,
+        // the metadata services of AWS, Google Cloud, Oracle Cloud and Scaleway over IPv6; but for AWS's block their very
+        // addresses, since networks of one's own may be numbered alike
+        [0xfd00, 0xec2, ..]
+        | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+        | [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+        | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42] => Reach::Never,
         // unique local
         [0xfc00..=0xfdff, ..] => Reach::Private,
         // 2001::/23, protocol assignments, Teredo among them; documentation
@@ -88,14 +92,14 @@ mod tests {
                 Private,
                 "10.0.0.0 10.255.255.255 127.0.0.1 127.255.255.255 172.16.0.0 172.31.255.255 192.168.0.0 192.168.255.255 \
                  100.64.0.0 100.127.255.255 198.18.0.0 198.19.255.255 ::1 fc00::1 fdff::1 ::ffff:127.0.0.1 \
-                 64:ff9b::10.0.0.1 2002:7f00:1::",
+                 64:ff9b::10.0.0.1 2002:7f00:1:: fd20:ce::1 fd00:c1::1 fd00:42::1",
             ),
             (
                 Never,
                 "0.0.0.0 0.1.2.3 169.254.0.0 169.254.169.254 169.254.170.2 169.254.255.255 192.0.0.192 192.0.2.1 198.51.100.1 \
                  203.0.113.1 192.88.99.1 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 100.100.100.200 \
-                 168.63.129.16 :: ::127.0.0.1 ::8.8.8.8 fe80::1 febf::1 fec0::1 ff02::1 fd00:ec2::254 2001::1 2001:db8::1 \
-                 3fff::1 100::1 64:ff9b:1::1 5f00::1 4000::1 ::ffff:169.254.169.254 64:ff9b::169.254.169.254 \
+                 168.63.129.16 :: ::127.0.0.1 ::8.8.8.8 fe80::1 febf::1 fec0::1 ff02::1 fd00:ec2::254 fd20:ce::254 \
+                 fd00:c1::a9fe:a9fe fd00:42::42 2001::1 2001:db8::1 3fff::1 100::1 64:ff9b:1::1 5f00::1 4000::1 ::ffff:169.254.169.254 64:ff9b::169.254.169.254 \
                  2002:a9fe:a9fe::1 ::ffff:0:127.0.0.1",
             ),
         ] {

@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HOST, USER_AGENT};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -24,12 +26,15 @@ use url::{Host, Position, Url};
 use super::address::{Reach, reach};
 use super::error::FetchError;
 
+/// How long an address is tried before the next is tried too: RFC 8305, section 5.
+const HEAD_START: Duration = Duration::from_millis(250);
+
 /// What holds for each connection.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
     pub(super) allow_http: bool,
     pub(super) allow_private: bool,
-    /// For each of: finding the addresses, connecting to one, the TLS handshake.
+    /// For each of: finding the addresses, connecting to one of them, the TLS handshake.
     pub(super) connect_timeout: Duration,
 }
 
@@ -113,17 +118,28 @@ impl Policy {
         Ok(addresses)
     }
 
-    /// Connects to the first of the addresses that answers.
+    /// Connects to the first of the addresses that answers: each has a head start on the next, so that one which is
+    /// silent, as IPv6 is on many networks, does not use up the time.
     async fn connect(&self, addresses: &[SocketAddr], host: &str) -> Result<TcpStream, FetchError> {
-        let mut outcome = Err(no_connection(host, io::Error::from(io::ErrorKind::NotFound)));
-        for address in addresses {
-            outcome = match self.in_time(host, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => Err(no_connection(host, error)),
-                Err(timeout) => Err(timeout),
-            };
-        }
-        outcome
+        let mut attempts: FuturesUnordered<_> = by_turns(addresses)
+            .into_iter()
+            .zip(0..)
+            .map(|(address, turn)| async move {
+                tokio::time::sleep(HEAD_START * turn).await;
+                TcpStream::connect(address).await
+            })
+            .collect();
+        self.in_time(host, async {
+            let mut last = io::Error::from(io::ErrorKind::NotFound);
+            while let Some(outcome) = attempts.next().await {
+                match outcome {
+                    Ok(stream) => return Ok(stream),
+                    Err(error) => last = error,
+                }
+            }
+            Err(no_connection(host, last))
+        })
+        .await?
     }
 
     async fn tls(&self, tcp: TcpStream, url: &Url, host: &str) -> Result<impl Stream + use<>, FetchError> {
@@ -145,6 +161,19 @@ impl Policy {
     }
 }
 
+/// The addresses, the two families by turns.
+fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_like_first =
+        |address: &SocketAddr| addresses.first().is_some_and(|first| first.is_ipv4() == address.is_ipv4());
+    let (ones, others): (Vec<SocketAddr>, Vec<SocketAddr>) =
+        addresses.iter().partition(|it| is_like_first(it));
+    let mut turns: Vec<(usize, SocketAddr)> =
+        ones.into_iter().enumerate().chain(others.into_iter().enumerate()).collect();
+    // stable: of the same turn the first family goes first
+    turns.sort_by_key(|(turn, _)| *turn);
+    turns.into_iter().map(|(_, address)| address).collect()
+}
+
 /// The host, for errors; empty where there is none.
 pub(super) fn host(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_owned()
@@ -152,4 +181,49 @@ pub(super) fn host(url: &Url) -> String {
 
 fn no_connection(host: &str, source: impl Into<bedrock_llm_schema::BoxError>) -> FetchError {
     FetchError::Connect { host: host.to_owned(), source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[test]
+    fn the_families_take_turns() {
+        let addresses = ["[2600::1]:1", "[2600::2]:1", "[2600::3]:1", "1.1.1.1:1", "1.1.1.2:1"]
+            .map(|it| it.parse().unwrap());
+        let turns: Vec<String> = by_turns(&addresses).iter().map(ToString::to_string).collect();
+        assert_eq!(turns, ["[2600::1]:1", "1.1.1.1:1", "[2600::2]:1", "1.1.1.2:1", "[2600::3]:1"]);
+        assert_eq!(by_turns(&[]), []);
+    }
+
+    #[tokio::test]
+    async fn a_silent_address_does_not_use_up_the_time_of_the_next() {
+        // a queue that is full makes Linux ignore who knocks
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(1).unwrap();
+        let knock = || {
+            tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(silent.local_addr().unwrap()))
+        };
+        let mut queue = Vec::new();
+        while let Ok(stream) = knock().await {
+            queue.push(stream.unwrap());
+        }
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let policy =
+            Policy { allow_http: true, allow_private: true, connect_timeout: Duration::from_secs(3) };
+        let addresses = [silent.local_addr().unwrap(), open.local_addr().unwrap()];
+        let started = std::time::Instant::now();
+        let stream = policy.connect(&addresses, "h").await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), open.local_addr().unwrap());
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        // and all of them together have the time of one
+        let policy = Policy { connect_timeout: Duration::from_millis(600), ..policy };
+        let started = std::time::Instant::now();
+        let error = policy.connect(&[addresses[0]; 3], "h").await.unwrap_err();
+        assert!(matches!(error, FetchError::Timeout { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_millis(1_200), "{:?}", started.elapsed());
+    }
 }

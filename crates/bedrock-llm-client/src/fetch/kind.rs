@@ -33,7 +33,7 @@ impl Kind {
         says_nothing(content_type)
             || match self {
                 Self::Image => content_type.starts_with("image/"),
-                Self::Document => Make::of_type(content_type).is_some(),
+                Self::Document => !Make::of_type(content_type).is_empty(),
                 Self::Video => content_type.starts_with("video/"),
             }
     }
@@ -54,21 +54,24 @@ fn says_nothing(content_type: &str) -> bool {
 enum Make {
     Pdf,
     Office,
+    Html,
     Text,
 }
 
 impl Make {
-    fn of_type(content_type: &str) -> Option<Self> {
-        Some(match content_type {
-            "application/pdf" | "application/x-pdf" => Self::Pdf,
-            "application/msword" | "application/vnd.ms-excel" => Self::Office,
-            office if office.starts_with("application/vnd.openxmlformats-officedocument.") => Self::Office,
-            "application/csv" | "application/json" | "application/xhtml+xml" | "application/xml" => {
-                Self::Text
-            }
-            text if text.starts_with("text/") => Self::Text,
-            _ => return None,
-        })
+    /// How what is said to be of this type may be made; nothing where it is no document's.
+    fn of_type(content_type: &str) -> &'static [Self] {
+        match content_type {
+            "application/pdf" | "application/x-pdf" => &[Self::Pdf],
+            // servers on Windows say this of what Excel opens, CSV files and HTML tables among them
+            "application/vnd.ms-excel" => &[Self::Office, Self::Html, Self::Text],
+            "application/msword" => &[Self::Office],
+            office if office.starts_with("application/vnd.openxmlformats-officedocument.") => &[Self::Office],
+            "text/html" | "application/xhtml+xml" => &[Self::Html],
+            "application/csv" | "application/json" | "application/xml" => &[Self::Html, Self::Text],
+            text if text.starts_with("text/") => &[Self::Html, Self::Text],
+            _ => &[],
+        }
     }
 
     fn of_format(format: &DocumentFormat) -> Self {
@@ -77,20 +80,24 @@ impl Make {
             DocumentFormat::Doc | DocumentFormat::Docx | DocumentFormat::Xls | DocumentFormat::Xlsx => {
                 Self::Office
             }
+            DocumentFormat::Html => Self::Html,
             _ => Self::Text,
         }
     }
 }
 
-/// The format of a document by its bytes and what the server says of them; `None` where the two disagree.
+/// The format of a document by its bytes, its name and what the server says of them; `None` where they disagree.
 pub(super) fn agreed(found: &DocumentFormat, content_type: &str) -> Option<DocumentFormat> {
-    if !says_nothing(content_type) && Make::of_type(content_type) != Some(Make::of_format(found)) {
-        return None;
+    if says_nothing(content_type) {
+        return Some(found.clone());
     }
-    Some(match (found, content_type) {
+    // text without a mark and without a telling name is what the server says
+    let format = match (found, content_type) {
         (DocumentFormat::Txt, "text/csv" | "application/csv") => DocumentFormat::Csv,
         (DocumentFormat::Txt, "text/markdown" | "text/x-markdown") => DocumentFormat::Md,
         (DocumentFormat::Txt, "text/html" | "application/xhtml+xml") => DocumentFormat::Html,
         _ => found.clone(),
-    })
+    };
+    // a page of HTML where a table was expected is a login page
+    Make::of_type(content_type).contains(&Make::of_format(&format)).then_some(format)
 }
