@@ -24,7 +24,7 @@ fn refused(name: &str, message: &str) -> Reply {
 
 /// The models that were asked for.
 fn models(local: &LocalBedrock) -> Vec<String> {
-    local.received().into_iter().map(|request| request.model_id.to_string()).collect()
+    local.received().into_iter().map(|request| request.model_id).collect()
 }
 
 async fn with_base(base: &str, script: Builder) -> (LocalBedrock, Client) {

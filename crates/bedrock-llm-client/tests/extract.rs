@@ -7,7 +7,7 @@ mod common;
 use bedrock_llm_client::Client;
 use bedrock_llm_client::extract::{ExtractError, ExtractRequest, ExtractStream, Partial, Road};
 use bedrock_llm_local::{Exception, LocalBedrock, Reply};
-use bedrock_llm_schema::{ChatRequest, ErrorKind, StopReason, ToolResultStatus, Usage};
+use bedrock_llm_schema::{ChatRequest, ErrorKind, StopReason, StreamEvent, ToolResultStatus, Usage};
 use common::{NOVA, builder, start};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -233,6 +233,126 @@ async fn a_streamed_value_grows() {
         );
         assert!(!format!("{states:?}").contains("Ada"));
     }
+}
+
+#[tokio::test]
+async fn what_was_paid_for_is_told_when_asking_again_fails() {
+    let wrong = || Reply::text(r#"{"name": 1}"#).usage(Usage::new(10, 5));
+    let (_local, client) = start(
+        LocalBedrock::builder()
+            .reply(wrong().times(2))
+            .reply(Reply::exception("AccessDeniedException").times(2)),
+    )
+    .await;
+    let error = client.extract::<Person>(ask(Road::Prompt)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::AccessDenied);
+    let last = error.partial().unwrap();
+    assert_eq!(
+        (last.text().as_str(), last.usage.input_tokens, last.usage.output_tokens),
+        (r#"{"name": 1}"#, 20, 10)
+    );
+    // nothing came, nothing is told
+    let error = client.extract::<Person>(ask(Road::Prompt)).await.unwrap_err();
+    assert!(error.partial().is_none());
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_taken_though_the_chatter_behind_it_was_cut_off() {
+    let cut = |reply: Reply| reply.stop_reason(StopReason::MaxTokens);
+    let (_local, client) = start(
+        LocalBedrock::builder()
+            .reply(cut(Reply::text(format!("Sure: {} I hope that [this", ada_json()))).times(2))
+            .reply(cut(call(ada_json()).with("I hope that")))
+            .reply(cut(call(json!({"name": "Ada"})))),
+    )
+    .await;
+    let answer = client.extract::<Person>(ask(Road::Prompt)).await.unwrap();
+    assert_eq!((&answer.value, answer.attempts), (&ada(), 1));
+    let shown = format!("{answer:?}");
+    assert!(shown.contains("attempts: 1") && !shown.contains("Ada") && !shown.contains("London"), "{shown}");
+    let stream = client.extract_stream::<Person>(ask(Road::Prompt)).await.unwrap();
+    assert_eq!(stream.collect().await.unwrap(), ada());
+    assert_eq!(client.extract::<Person>(ask(Road::Tool)).await.unwrap().value, ada());
+    // a call at the end may be what was cut off
+    let error = client.extract::<Person>(ask(Road::Tool)).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::AnswerIncomplete);
+}
+
+#[tokio::test]
+async fn words_before_a_call_are_no_state_of_the_value() {
+    let words = r#"I call it with {"name": "Bob", "age": 1}:"#;
+    let script = LocalBedrock::builder().reply(
+        Reply::text(words).with(bedrock_llm_schema::ToolUseBlock::new("t1", "answer_Person", ada_json())),
+    );
+    let (_local, client) = start(script).await;
+    let (states, last) = states(&client, Road::Tool).await;
+    assert_eq!(last.value.unwrap(), ada());
+    assert!(!states.is_empty());
+    for state in states {
+        assert!("Ada".starts_with(state.json["name"].as_str().unwrap_or_default()), "{}", state.json);
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_was_not_wrapped_streams_as_a_list() {
+    let list = json!([ada_json(), ada_json()]);
+    let script = LocalBedrock::builder().reply(Reply::text(format!("The {{two}} [sic] are {list}")));
+    let (_local, client) = start(script).await;
+    let mut stream = client.extract_stream::<Vec<Person>>(ask(Road::Prompt)).await.unwrap();
+    let mut lengths = Vec::new();
+    while let Some(partial) = stream.next().await {
+        lengths.push(partial.unwrap().json.as_array().unwrap().len());
+    }
+    assert!(lengths.is_sorted() && lengths.contains(&1) && lengths.last() == Some(&2), "{lengths:?}");
+}
+
+#[tokio::test]
+async fn the_corrected_answer_is_taken_and_never_a_part_of_one() {
+    let bob = json!({"name": "Bob", "age": 1});
+    let (_local, client) = start(
+        LocalBedrock::builder()
+            .reply(Reply::text(format!("Draft: {bob}. Corrected: {}.", ada_json())))
+            // not a person, though a person is in it
+            .reply(Reply::text(format!(r#"{{"people": [{bob}],}}"#)))
+            .reply(Reply::text(ada_json().to_string())),
+    )
+    .await;
+    for attempts in [1, 2] {
+        let answer = client.extract::<Person>(ask(Road::Prompt)).await.unwrap();
+        assert_eq!((answer.value, answer.attempts), (ada(), attempts));
+    }
+}
+
+#[tokio::test]
+async fn a_long_value_is_not_read_anew_for_every_piece() {
+    let whole = json!({"name": "Ada", "towns": vec!["Marylebone"; 6_400]}).to_string();
+    let pieces: Vec<&str> =
+        whole.as_bytes().chunks(15).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
+    let piece = |text: &&str| json!({"contentBlockIndex": 0, "delta": {"text": text}}).to_string();
+    let deltas =
+        pieces.iter().map(|text| StreamEvent::from_frame("contentBlockDelta", piece(text).as_bytes()));
+    let event = |name: &str, payload: Value| StreamEvent::from_frame(name, payload.to_string().as_bytes());
+    let events = [event("messageStart", json!({"role": "assistant"}))]
+        .into_iter()
+        .chain(deltas)
+        .chain([
+            event("contentBlockStop", json!({"contentBlockIndex": 0})),
+            event("messageStop", json!({"stopReason": "end_turn"})),
+            event("metadata", json!({"usage": Usage::new(1, 1), "metrics": {"latencyMs": 1}})),
+        ])
+        .map(Result::unwrap);
+    let (_local, client) = start(LocalBedrock::builder().reply(Reply::events(events))).await;
+    let started = std::time::Instant::now();
+    let (states, last) = states(&client, Road::Native).await;
+    println!(
+        "{} bytes, {} pieces, {} states, {:?}",
+        whole.len(),
+        pieces.len(),
+        states.len(),
+        started.elapsed()
+    );
+    assert_eq!(last.value.unwrap().towns.len(), 6_400);
+    assert!((20..pieces.len() / 5).contains(&states.len()), "{}", states.len());
 }
 
 #[tokio::test]

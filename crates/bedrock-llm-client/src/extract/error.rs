@@ -28,10 +28,13 @@ pub struct AnswerViolation {
     pub path: String,
     /// What is wrong there, as the model was told. It may quote the answer.
     pub message: String,
+    /// The path without what the answer may have put in it.
+    shown: String,
 }
 
 impl ExtractError {
-    /// What is known of a failed extraction; `None` for an error of another kind.
+    /// What is known of a failed extraction; `None` for an error of another kind. Where asking again failed, the last
+    /// answer, with the usage of all of them, is [`Error::partial`].
     #[must_use]
     pub fn of(error: &Error) -> Option<&Self> {
         error.source()?.downcast_ref()
@@ -62,25 +65,34 @@ impl fmt::Debug for ExtractError {
 impl std::error::Error for ExtractError {}
 
 impl AnswerViolation {
-    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+    pub(super) fn new(path: impl Into<String>, shown: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), shown: shown.into(), message: message.into() }
     }
 
     fn place(&self) -> &str {
-        if self.path.is_empty() { "the whole" } else { &self.path }
+        or_whole(&self.shown)
+    }
+
+    /// For the model alone: it quotes the answer.
+    pub(super) fn told(&self) -> String {
+        format!("{}: {}", or_whole(&self.path), self.message)
     }
 }
 
-/// For the model; it may quote the answer.
+fn or_whole(path: &str) -> &str {
+    if path.is_empty() { "the whole" } else { path }
+}
+
+/// The place as far as it is known from the type: a map's keys, which are the answer's, are shown as `*`.
 impl fmt::Display for AnswerViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place(), self.message)
+        write!(f, "does not fit at {}", self.place())
     }
 }
 
 impl fmt::Debug for AnswerViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnswerViolation").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("AnswerViolation").field("path", &self.shown).finish_non_exhaustive()
     }
 }
 

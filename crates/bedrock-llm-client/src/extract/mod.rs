@@ -9,6 +9,8 @@ mod road;
 mod shape;
 mod stream;
 
+use std::fmt;
+
 use bedrock_llm_schema::{ChatRequest, ChatResponse, Error, ErrorKind, Usage};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -56,7 +58,7 @@ impl<T: Into<ChatRequest>> From<T> for ExtractRequest {
 }
 
 /// A typed answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Extracted<T> {
     /// The value.
@@ -69,6 +71,18 @@ pub struct Extracted<T> {
     pub usage: Usage,
     /// The last answer as it came.
     pub response: ChatResponse,
+}
+
+/// Shows no content.
+impl<T> fmt::Debug for Extracted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extracted")
+            .field("road", &self.road)
+            .field("attempts", &self.attempts)
+            .field("usage", &self.usage)
+            .field("response", &self.response)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -84,7 +98,8 @@ impl Client {
     /// [`ErrorKind::AnswerInvalid`] when no answer fitted; [`ErrorKind::AnswerIncomplete`] when one was cut off, and
     /// [`ErrorKind::AnswerRefused`] when the model, a guardrail or a filter refused: these are not asked again. For all
     /// three [`ExtractError::of`] has the last raw text, the violations and the usage. [`ErrorKind::Config`] when the
-    /// type's schema is none. Else see [`Client::send`].
+    /// type's schema is none. Else see [`Client::send`]; where it was asking again that failed, [`Error::partial`] has
+    /// the last answer, with the usage of all of them.
     ///
     /// ```no_run
     /// # async fn run(client: bedrock_llm_client::Client) -> Result<(), bedrock_llm_schema::Error> {
@@ -116,11 +131,12 @@ impl Client {
         for (place, &road) in roads.iter().enumerate() {
             let mut ask = road::prepare(&request, road, &shape, &profile);
             let mut attempts = 0;
+            let mut last: Option<ChatResponse> = None;
             loop {
                 let response = match self.chat(ask.clone()).await {
                     Ok(response) => response,
                     Err(error) if attempts == 0 && place + 1 < roads.len() && is_refused(&error) => break,
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(with_last(error, last, usage)),
                 };
                 attempts += 1;
                 add(&mut usage, &response.usage);
@@ -131,7 +147,8 @@ impl Client {
                 if found.kind != ErrorKind::AnswerInvalid || attempts > max_retries {
                     return Err(found.into_error(attempts, usage, response));
                 }
-                road::ask_again(&mut ask, response, &found.violations, &profile);
+                road::ask_again(&mut ask, &response, &found.violations, &profile);
+                last = Some(response);
             }
         }
         // the last road returns
@@ -142,7 +159,8 @@ impl Client {
     /// checked value. Dropping the stream closes its connection.
     ///
     /// The roads are those of [`extract`](Self::extract); an answer that does not fit is not asked for again, since
-    /// its beginning has been given away.
+    /// its beginning has been given away. A long value is not given at every piece of it, and words in the place of a
+    /// tool's call only when they are whole.
     ///
     /// # Errors
     /// See [`extract`](Self::extract). What fails after the answer began is an item of the stream, its last.
@@ -171,6 +189,14 @@ impl Client {
 /// Whether another road may do: the form of the request was refused, before or by the service.
 fn is_refused(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Validation | ErrorKind::Unsupported | ErrorKind::InvalidRequest)
+}
+
+/// What was paid for is not lost when asking again fails.
+fn with_last(error: Error, last: Option<ChatResponse>, usage: Usage) -> Error {
+    match last {
+        Some(last) if error.partial().is_none() => error.with_partial(ChatResponse { usage, ..last }),
+        _ => error,
+    }
 }
 
 fn add(sum: &mut Usage, one: &Usage) {

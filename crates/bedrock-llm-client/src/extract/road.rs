@@ -2,11 +2,10 @@
 
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::model::facts::ToolChoiceKind;
-use bedrock_llm_schema::normalize::strict_schema;
+use bedrock_llm_schema::normalize::{reasons, strict_schema};
 use bedrock_llm_schema::{
     ChatRequest, ChatResponse, ContentBlock, Message, Role, ToolChoice, ToolResultBlock, ToolSpec,
 };
-use serde_json::Value;
 
 use super::error::AnswerViolation;
 use super::shape::Shape;
@@ -87,16 +86,6 @@ fn force(request: &ChatRequest, name: &str, profile: &ModelProfile) -> ToolChoic
     }
 }
 
-/// Whether the model will reason: it always does, or is asked to in one of the families' ways.
-fn reasons(request: &ChatRequest, profile: &ModelProfile) -> bool {
-    let is_on = |setting: &Value| setting.get("type").is_none_or(|kind| kind != "disabled");
-    let settings = request.additional_model_request_fields.as_ref();
-    profile.reasoning.always == Some(true)
-        || ["thinking", "reasoningConfig", "reasoning_config", "reasoning_effort"]
-            .iter()
-            .any(|name| settings.and_then(|settings| settings.get(*name)).is_some_and(is_on))
-}
-
 fn instruct(mut request: ChatRequest, text: String, profile: &ModelProfile) -> ChatRequest {
     if profile.features.system_messages != Some(false) {
         return request.system(text);
@@ -111,13 +100,13 @@ fn instruct(mut request: ChatRequest, text: String, profile: &ModelProfile) -> C
 /// Appends the answer and what is wrong with it.
 pub(super) fn ask_again(
     request: &mut ChatRequest,
-    response: ChatResponse,
+    response: &ChatResponse,
     violations: &[AnswerViolation],
     profile: &ModelProfile,
 ) {
     let mut text = String::from("This does not fit the schema:");
     for violation in violations {
-        text.push_str(&format!("\n- {violation}"));
+        text.push_str(&format!("\n- {}", violation.told()));
     }
     text.push_str("\nGive the whole answer again, corrected, in the same way.");
     let calls: Vec<String> = response.message.tool_uses().map(|call| call.tool_use_id.clone()).collect();
@@ -130,7 +119,7 @@ pub(super) fn ask_again(
     if !has_words {
         return;
     }
-    request.messages.push(response.message);
+    request.messages.push(response.message.clone());
     request.messages.push(if calls.is_empty() {
         Message::user(text)
     } else {
@@ -144,6 +133,8 @@ pub(super) fn ask_again(
 
 #[cfg(test)]
 mod tests {
+    use bedrock_llm_schema::model::facts::ReasoningStyle;
+    use bedrock_llm_schema::{Effort, Reasoning};
     use serde_json::json;
 
     use super::*;
@@ -184,12 +175,29 @@ mod tests {
 
         let mut thinks = with(&[Auto, Any, Tool]);
         thinks.reasoning.with_forced_tool = Some(false);
+        thinks.reasoning.request = Some(ReasoningStyle::ThinkingBudget);
         assert_eq!(choice(&request, &thinks), ToolChoice::tool("answer_uint8"));
         let on =
             request.clone().additional_field("thinking", json!({"type": "enabled", "budget_tokens": 1024}));
         assert_eq!(choice(&on, &thinks), ToolChoice::auto());
-        let off = request.additional_field("thinking", json!({"type": "disabled"}));
+        let off = request.clone().additional_field("thinking", json!({"type": "disabled"}));
         assert_eq!(choice(&off, &thinks), ToolChoice::tool("answer_uint8"));
+        // the schema's own word for it
+        for (reasoning, is_on) in [
+            (Reasoning::Off, false),
+            (Reasoning::Budget(0), false),
+            (Reasoning::Budget(2048), true),
+            (Reasoning::Adaptive, true),
+            (Reasoning::Effort(Effort::Low), true),
+        ] {
+            let asked = ChatRequest { reasoning: Some(reasoning), ..request.clone() };
+            assert_eq!(choice(&asked, &thinks) == ToolChoice::auto(), is_on, "{reasoning:?}");
+        }
+        thinks.reasoning.request = Some(ReasoningStyle::ReasoningEffort);
+        for (effort, is_on) in [(json!("none"), false), (json!(null), false), (json!("low"), true)] {
+            let asked = request.clone().additional_field("reasoning_effort", effort.clone());
+            assert_eq!(choice(&asked, &thinks) == ToolChoice::auto(), is_on, "{effort}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The form an answer must have.
 
 use std::any::type_name;
+use std::collections::HashSet;
 
 use bedrock_llm_schema::response::IncompleteCause;
-use bedrock_llm_schema::{ChatResponse, Error, ErrorKind, StopReason};
+use bedrock_llm_schema::{ChatResponse, ContentBlock, Error, ErrorKind, StopReason};
 use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -24,6 +25,8 @@ pub(super) struct Shape {
     pub(super) name: String,
     pub(super) schema: Value,
     is_wrapped: bool,
+    /// The names of members anywhere in the type: what of a path is not the answer's.
+    members: HashSet<String>,
     validator: Validator,
 }
 
@@ -54,7 +57,9 @@ impl Shape {
         let name = T::schema_name();
         let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
         let name = format!("answer_{}", letters.take(50).collect::<String>());
-        Ok(Self { name, schema, is_wrapped, validator })
+        let mut members = HashSet::new();
+        add_members(&schema, &mut members);
+        Ok(Self { name, schema, is_wrapped, members, validator })
     }
 
     /// The value in an answer, if it has one that fits; as JSON too.
@@ -67,15 +72,25 @@ impl Shape {
             StopReason::Unknown(reason) if reason == "refusal" => ErrorKind::AnswerRefused,
             _ => ErrorKind::AnswerInvalid,
         };
-        if kind != ErrorKind::AnswerInvalid {
-            return Err(Unfit { kind, raw, violations: Vec::new() });
-        }
         let called = response.message.tool_uses().find(|call| call.name == self.name);
-        let found = match called.map(|call| &call.input) {
-            // some models write the arguments as text in the arguments
-            Some(Value::String(text)) => read::candidates(text),
-            Some(input) => vec![input.clone()],
-            None => read::candidates(&raw),
+        let found = match kind {
+            ErrorKind::AnswerRefused => Vec::new(),
+            // what was cut off may be chatter behind a whole answer
+            ErrorKind::AnswerIncomplete => match called {
+                Some(call) => {
+                    let last = response.message.tool_uses().last();
+                    let is_last = matches!(response.message.content.last(), Some(ContentBlock::ToolUse(_)))
+                        && last.is_some_and(|last| last.tool_use_id == call.tool_use_id);
+                    if is_last { Vec::new() } else { vec![call.input.clone()] }
+                }
+                None => read::whole(&raw),
+            },
+            _ => match called.map(|call| &call.input) {
+                // some models write the arguments as text in the arguments
+                Some(Value::String(text)) => read::candidates(text),
+                Some(input) => vec![input.clone()],
+                None => read::candidates(&raw),
+            },
         };
         let mut first = None;
         for value in found {
@@ -84,7 +99,10 @@ impl Shape {
                 Err(violations) => drop(first.get_or_insert(violations)),
             }
         }
-        let violations = first.unwrap_or_else(|| vec![AnswerViolation::new("", "not JSON")]);
+        if kind != ErrorKind::AnswerInvalid {
+            return Err(Unfit { kind, raw, violations: Vec::new() });
+        }
+        let violations = first.unwrap_or_else(|| vec![AnswerViolation::new("", "", "not JSON")]);
         Err(Unfit { kind, raw, violations })
     }
 
@@ -112,21 +130,57 @@ impl Shape {
         if !violations.is_empty() {
             return Err(violations);
         }
+        let whole = value.clone();
         let value = self.unwrapped(value);
         match serde_path_to_error::deserialize(&value) {
             Ok(typed) => Ok((value, typed)),
             Err(error) => {
-                let path = pointer(error.path());
-                Err(vec![AnswerViolation::new(path, error.into_inner().to_string())])
+                let path = self.pointer(error.path());
+                let shown = self.shown(&path, &whole);
+                Err(vec![AnswerViolation::new(path, shown, error.into_inner().to_string())])
             }
         }
     }
 
     fn violations(&self, value: &Value) -> Vec<AnswerViolation> {
         let errors = self.validator.iter_errors(value).take(MAX_VIOLATIONS);
-        errors
-            .map(|error| AnswerViolation::new(error.instance_path().as_str(), error.masked().to_string()))
-            .collect()
+        let violation = |error: jsonschema::ValidationError<'_>| {
+            let path = error.instance_path().as_str();
+            AnswerViolation::new(path, self.shown(path, value), error.masked().to_string())
+        };
+        errors.map(violation).collect()
+    }
+
+    /// A path into a value with `*` for what is neither a member of the type nor an index.
+    fn shown(&self, path: &str, value: &Value) -> String {
+        let mut shown = String::new();
+        let mut at = Some(value);
+        for step in path.split('/').skip(1) {
+            let name = step.replace("~1", "/").replace("~0", "~");
+            let is_known = at.is_some_and(Value::is_array) || self.members.contains(&name);
+            shown.push('/');
+            shown.push_str(if is_known { step } else { "*" });
+            at = match at {
+                Some(Value::Array(values)) => name.parse().ok().and_then(|index: usize| values.get(index)),
+                Some(Value::Object(members)) => members.get(&name),
+                _ => None,
+            };
+        }
+        shown
+    }
+
+    /// Where deserializing stopped, as a JSON pointer into the answer.
+    fn pointer(&self, path: &serde_path_to_error::Path) -> String {
+        use serde_path_to_error::Segment;
+        let escaped = |name: &str| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        let steps = path.iter().map(|step| match step {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => escaped(key),
+            Segment::Enum { variant } => escaped(variant),
+            Segment::Unknown => "/?".to_owned(),
+        });
+        let wrapping = self.is_wrapped.then(|| escaped(VALUE));
+        wrapping.into_iter().chain(steps).collect()
     }
 
     fn unwrapped(&self, value: Value) -> Value {
@@ -138,24 +192,30 @@ impl Shape {
 
     /// The value so far, in a text that is still growing.
     pub(super) fn partial(&self, text: &str) -> Option<Value> {
-        let value = read::partial(text)?;
-        if self.is_wrapped { value.get(VALUE).cloned() } else { Some(value) }
+        let value = read::partial(text, self.is_wrapped)?;
+        // the wrapping is ours, and models forget it
+        if self.is_wrapped && value.is_object() { value.get(VALUE).cloned() } else { Some(value) }
     }
 }
 
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let steps = path.iter().map(|step| match step {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{key}"),
-        Segment::Enum { variant } => format!("/{variant}"),
-        Segment::Unknown => "/?".to_owned(),
-    });
-    steps.collect()
+/// Every name in the `properties` of a schema and its parts.
+fn add_members(schema: &Value, names: &mut HashSet<String>) {
+    match schema {
+        Value::Object(keywords) => {
+            if let Some(Value::Object(members)) = keywords.get("properties") {
+                names.extend(members.keys().cloned());
+            }
+            keywords.values().for_each(|part| add_members(part, names));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| add_members(part, names)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[derive(serde::Deserialize, JsonSchema)]
@@ -190,5 +250,46 @@ mod tests {
         let found = fits::<Vec<u8>>(json!({"value": [1, "secret"]})).unwrap_err();
         assert_eq!(found[0].path, "/value/1");
         assert!(!format!("{found:?}{}", found[0]).contains("secret"));
+    }
+
+    #[test]
+    fn keys_of_the_answer_are_in_the_path_and_not_shown() {
+        #[derive(Debug, serde::Deserialize, JsonSchema)]
+        #[allow(dead_code, reason = "only its schema matters")]
+        struct Ages {
+            ages: BTreeMap<String, Vec<Even>>,
+        }
+        let found = fits::<Ages>(json!({"ages": {"my secret/7": [2, "x"]}})).unwrap_err();
+        assert_eq!(found[0].path, "/ages/my secret~17/1");
+        assert_eq!(format!("{}", found[0]), "does not fit at /ages/*/1");
+        // what serde finds has the same place, wrapping and all
+        for found in [
+            fits::<Ages>(json!({"ages": {"my secret/7": [2, 3]}})).unwrap_err(),
+            fits::<BTreeMap<String, Ages>>(json!({"123": {"ages": {"my secret/7": [2, 3]}}})).unwrap_err(),
+            fits::<Vec<Ages>>(json!({"value": [{"ages": {"my secret/7": [2, 3]}}]})).unwrap_err(),
+        ] {
+            assert!(found[0].path.ends_with("/ages/my secret~17/1"), "{}", found[0].path);
+            let shown = format!("{} {:?}", found[0], found[0]);
+            assert!(shown.contains("/ages/*/1") && !shown.contains("secret"), "{shown}");
+            assert!(!shown.contains("123"), "{shown}");
+        }
+        let found = fits::<Vec<Even>>(json!([2, 3])).unwrap_err();
+        assert_eq!(
+            (found[0].path.as_str(), found[0].to_string().as_str()),
+            ("/value/1", "does not fit at /value/1")
+        );
+    }
+
+    /// What the schema says less of than the type.
+    #[derive(Debug, serde::Deserialize, JsonSchema)]
+    #[serde(try_from = "u8")]
+    #[schemars(with = "u8")]
+    struct Even(#[allow(dead_code, reason = "only its schema matters")] u8);
+
+    impl TryFrom<u8> for Even {
+        type Error = String;
+        fn try_from(number: u8) -> Result<Self, String> {
+            if number.is_multiple_of(2) { Ok(Self(number)) } else { Err("odd".to_owned()) }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bedrock_llm_schema::stream::{ContentBlockDelta, ContentBlockStart};
 use bedrock_llm_schema::{ChatResponse, ChatStream, Error, StreamEvent};
@@ -14,6 +15,13 @@ use serde_json::Value;
 
 use super::road::Road;
 use super::shape::Shape;
+
+/// Texts up to this many bytes are read at every piece.
+const SHORT: usize = 1024;
+/// Longer ones when they have grown by this part, or so many times the last reading's time has passed since: that keeps
+/// the work for a long answer in proportion to its length, and its value moving.
+const SHARE: u32 = 8;
+const PAUSE: u32 = 20;
 
 /// A value as far as it has come.
 #[derive(Clone, PartialEq)]
@@ -49,6 +57,9 @@ pub struct ExtractStream<T> {
     /// The block of our tool's call.
     call: Option<u32>,
     last: Option<Value>,
+    /// How long the text was when it was last read, and when it is to be read again at the latest.
+    read: usize,
+    read_again: Option<Instant>,
     done: bool,
     of: PhantomData<fn() -> T>,
 }
@@ -62,6 +73,8 @@ impl<T: DeserializeOwned> ExtractStream<T> {
             text: String::new(),
             call: None,
             last: None,
+            read: 0,
+            read_again: None,
             done: false,
             of: PhantomData,
         }
@@ -111,8 +124,8 @@ impl<T: DeserializeOwned> ExtractStream<T> {
                 false
             }
             StreamEvent::ContentBlockDelta(delta) => match &delta.delta {
-                // a model that was to call the tool may answer in words all the same
-                ContentBlockDelta::Text(text) if self.call.is_none() => {
+                // words before a call are not the answer; where they take its place, they are read at the end
+                ContentBlockDelta::Text(text) if self.road != Road::Tool && self.call.is_none() => {
                     self.text.push_str(text);
                     true
                 }
@@ -126,8 +139,24 @@ impl<T: DeserializeOwned> ExtractStream<T> {
         }
     }
 
+    /// Whether reading the text again is worth its price.
+    fn is_due(&self) -> bool {
+        let length = self.text.len();
+        length <= SHORT
+            || length - self.read.min(length) >= length / SHARE as usize
+            || self.read_again.is_none_or(|at| Instant::now() >= at)
+    }
+
     /// The value so far, if it has grown.
     fn grown(&mut self) -> Option<Partial<T>> {
+        let started = Instant::now();
+        let partial = self.read();
+        self.read = self.text.len();
+        self.read_again = Some(started + started.elapsed() * PAUSE);
+        partial
+    }
+
+    fn read(&mut self) -> Option<Partial<T>> {
         let json = self.shape.partial(&self.text)?;
         if self.last.as_ref() == Some(&json) {
             return None;
@@ -156,6 +185,7 @@ impl<T: DeserializeOwned> Stream for ExtractStream<T> {
             match ready!(Pin::new(&mut self.events).poll_next(cx)) {
                 Some(Ok(event)) => {
                     if self.take(&event)
+                        && self.is_due()
                         && let Some(partial) = self.grown()
                     {
                         return Poll::Ready(Some(Ok(partial)));

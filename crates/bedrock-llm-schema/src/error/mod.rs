@@ -152,7 +152,7 @@ impl Error {
         self.0.attempts
     }
 
-    /// The answer as far as it came, when a stream broke.
+    /// The answer as far as it came, when a stream broke; of a typed answer the last one that came.
     #[must_use]
     pub fn partial(&self) -> Option<&ChatResponse> {
         self.0.partial.as_ref()

@@ -21,7 +21,7 @@ use crate::{ChatRequest, Message};
 pub use alias::ToolAliases;
 pub(crate) use changes::Changes;
 pub use changes::{Change, ChangeKind};
-pub use reasoning::ReasoningConflict;
+pub use reasoning::{ReasoningConflict, reasons};
 pub use tool_schema::{StrictChange, ToolSchemaError, strict_schema};
 
 /// What to do about something a model cannot do: a system prompt, a forced tool, a cache point, top-k, …

@@ -12,7 +12,7 @@ use crate::model::ModelProfile;
 use crate::model::facts::ReasoningStyle;
 use crate::wire::Extra;
 
-pub use conflict::ReasoningConflict;
+pub use conflict::{ReasoningConflict, reasons};
 
 const RULE: &str = "R-REASONING";
 

@@ -7,7 +7,7 @@ use crate::content::{ContentBlock, Message, Role};
 use crate::model::ModelProfile;
 use crate::model::facts::ReasoningStyle;
 use crate::normalize::{ChangeKind, Changes};
-use crate::{ChatRequest, Effort, ToolChoice};
+use crate::{ChatRequest, Effort, Reasoning, ToolChoice};
 
 /// What to do where a setting does not go together with reasoning: a forced tool, a temperature, a `maxTokens` that
 /// leaves the answer no room.
@@ -102,12 +102,14 @@ pub(super) fn settle(
     }
 }
 
-/// Whether the model will reason: by its nature, or because the family's fields ask for it.
-fn is_on(request: &ChatRequest, profile: &ModelProfile) -> bool {
+/// Whether the model will reason: by its nature, or because the family's fields, or else
+/// [`ChatRequest::reasoning`], ask for it.
+#[must_use]
+pub fn reasons(request: &ChatRequest, profile: &ModelProfile) -> bool {
     let asked = profile.reasoning.request.and_then(switch).and_then(|name| field(request, name));
     profile.reasoning.always == Some(true)
         || match asked {
-            None => false,
+            None => !matches!(request.reasoning, None | Some(Reasoning::Off | Reasoning::Budget(0))),
             Some(Value::String(word)) => word != "none",
             Some(value) => value.get("type").and_then(Value::as_str) != Some("disabled"),
         }
@@ -116,7 +118,7 @@ fn is_on(request: &ChatRequest, profile: &ModelProfile) -> bool {
 /// Every clash, what can only be settled without reasoning first: the rest is none then.
 fn clashes(request: &ChatRequest, profile: &ModelProfile) -> Vec<Clash> {
     let mut clashes = Vec::new();
-    if !is_on(request, profile) {
+    if !reasons(request, profile) {
         return clashes;
     }
     let facts = &profile.reasoning;
