@@ -3,7 +3,7 @@
 use super::Settler;
 use crate::content::tool::Tool;
 use crate::content::{CachePointBlock, ContentKind};
-use crate::model::facts::CachePlace;
+use crate::model::facts::{CacheFacts, CachePlace};
 use crate::{CacheTtl, ChatRequest, ContentBlock, SystemContentBlock};
 
 pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
@@ -16,19 +16,19 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
 struct Point<'a> {
     place: CachePlace,
     path: String,
-    /// The kind of the block before it in its turn.
-    after: Option<ContentKind>,
+    /// The kind of the block before it in its turn, if no point may stand right after that.
+    barred_by: Option<ContentKind>,
     point: &'a mut CachePointBlock,
 }
 
 /// Visits every cache point, in the order in which the model reads; one for which `keep` is false goes.
-fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
+fn retain(request: &mut ChatRequest, facts: &CacheFacts, mut keep: impl FnMut(Point<'_>) -> bool) {
     if let Some(config) = &mut request.tool_config {
         let mut index = 0..;
         config.tools.retain_mut(|tool| {
             let path = format!("toolConfig.tools[{}].cachePoint", index.next().unwrap_or(0));
             let Tool::CachePoint(point) = tool else { return true };
-            keep(Point { place: CachePlace::Tools, path, after: None, point })
+            keep(Point { place: CachePlace::Tools, path, barred_by: None, point })
         });
     }
     if let Some(blocks) = request.system.as_mut().filter(|blocks| !blocks.is_empty()) {
@@ -36,7 +36,7 @@ fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
         blocks.retain_mut(|block| {
             let path = format!("system[{}].cachePoint", index.next().unwrap_or(0));
             let SystemContentBlock::CachePoint(point) = block else { return true };
-            keep(Point { place: CachePlace::System, path, after: None, point })
+            keep(Point { place: CachePlace::System, path, barred_by: None, point })
         });
         if blocks.is_empty() {
             request.system = None;
@@ -46,12 +46,13 @@ fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
         let (mut index, mut before) = (0.., None);
         message.content.retain_mut(|block| {
             let index = index.next().unwrap_or(0);
-            let after = before.replace(block.kind());
+            let bar = facts.bars_points_after(block).then(|| block.kind());
+            let barred_by = std::mem::replace(&mut before, bar);
             let ContentBlock::CachePoint(point) = block else { return true };
             let path = format!("messages[{turn}].content[{index}].cachePoint");
-            let is_kept = keep(Point { place: CachePlace::Messages, path, after, point });
+            let is_kept = keep(Point { place: CachePlace::Messages, path, barred_by, point });
             if !is_kept {
-                before = after;
+                before = barred_by;
             }
             is_kept
         });
@@ -62,17 +63,12 @@ fn places(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let profile = settler.profile;
     let takes_none = profile.features.prompt_caching == Some(false);
     let facts = &profile.cache;
-    if !takes_none && facts.places.is_none() && facts.not_after.is_none() {
-        return;
-    }
-    retain(request, |point| {
+    retain(request, facts, |point| {
         let is_elsewhere = facts.places.as_ref().is_some_and(|places| !places.contains(&point.place));
-        let not_after =
-            point.after.filter(|kind| facts.not_after.as_ref().is_some_and(|kinds| kinds.contains(kind)));
-        let cannot = match not_after {
+        let cannot = match point.barred_by {
             _ if takes_none => "the model takes no cache points".to_owned(),
             _ if is_elsewhere => "the model takes no cache points here".to_owned(),
-            Some(kind) => format!("the model takes no cache point after {kind}"),
+            Some(kind) => format!("the model takes no cache point after this {kind}"),
             None => return true,
         };
         !settler.degrades("R-CACHE-PLACE", point.path, &cannot, "left out")
@@ -86,7 +82,8 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
         return;
     };
     let mut places = Vec::new();
-    retain(request, |point| {
+    let facts = &settler.profile.cache;
+    retain(request, facts, |point| {
         places.push(point.place);
         true
     });
@@ -98,7 +95,7 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     order.sort_by_key(|&index| (std::cmp::Reverse(places.get(index)), index));
     order.truncate(places.len() - max);
     let mut index = 0..;
-    retain(request, |point| {
+    retain(request, facts, |point| {
         let is_too_many = index.next().is_some_and(|index| order.contains(&index));
         !is_too_many || !settler.degrades("R-CACHE-COUNT", point.path, &cannot, "left out")
     });
@@ -108,7 +105,7 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
 fn ttls(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let profile = settler.profile;
     let Some(taken) = &profile.cache.ttls else { return };
-    retain(request, |Point { path, point, .. }| {
+    retain(request, &profile.cache, |Point { path, point, .. }| {
         let Some(ttl) = point.ttl.as_ref().filter(|ttl| !taken.contains(ttl)) else { return true };
         let path = format!("{path}.ttl");
         let cannot = format!("the model keeps no cache for {ttl}");
