@@ -26,7 +26,7 @@ pub(super) fn lower(
     changes: &mut Changes,
 ) {
     replay::settle(request, profile, changes);
-    ask::write(request, profile, how.on_unsupported, changes);
+    ask::write(request, profile, how, changes);
     conflict::settle(request, profile, how.reasoning_conflict, changes);
 }
 

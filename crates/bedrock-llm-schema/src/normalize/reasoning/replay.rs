@@ -5,7 +5,7 @@ use crate::ChatRequest;
 use crate::content::reasoning::ReasoningContentBlock;
 use crate::content::{ContentBlock, Message};
 use crate::model::ModelProfile;
-use crate::normalize::Changes;
+use crate::normalize::{Changes, turns};
 
 /// Leaves out the reasoning a model would refuse. What stays is not touched: a changed byte breaks its signature.
 pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes: &mut Changes) {
@@ -23,7 +23,7 @@ pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes:
             place += 1;
             reason.is_none()
         });
-        if has_lost && says_nothing(message) {
+        if has_lost && turns::says_nothing(message) {
             emptied.push(turn);
         }
         // a cache point that stood after the reasoning must follow something
@@ -45,6 +45,8 @@ pub(super) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes:
         turn += 1;
         stays
     });
+    // what comes next looks at whole turns
+    turns::merge(&mut request.messages, profile, changes);
 }
 
 fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<&'static str> {
@@ -62,12 +64,4 @@ fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<&'static str>
 
 fn begins_with_point(message: &Message) -> bool {
     matches!(message.content.first(), Some(ContentBlock::CachePoint(_)))
-}
-
-fn says_nothing(message: &Message) -> bool {
-    message.content.iter().all(|block| match block {
-        ContentBlock::Text(text) => text.trim().is_empty(),
-        ContentBlock::CachePoint(_) => true,
-        _ => false,
-    })
 }
