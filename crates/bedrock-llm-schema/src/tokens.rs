@@ -115,7 +115,8 @@ fn piece_length(text: &str) -> Option<usize> {
     // white space at the end belongs to the piece before it, if there is one
     let end = start + end;
     let tail = text.get(end..).unwrap_or_default();
-    Some(if tail.trim().is_empty() { text.len() } else { end })
+    // (`trim` would look at all of it from behind)
+    Some(if tail.chars().all(char::is_whitespace) { text.len() } else { end })
 }
 
 /// Chinese, Japanese and Korean letters.
@@ -160,7 +161,7 @@ impl Weights {
         Self { request, message, tools, schema: model.family() == Family::Anthropic }
     }
 
-    fn request(
+    pub(crate) fn request(
         self,
         tools: Option<&ToolConfig>,
         system: &[SystemContentBlock],

@@ -72,6 +72,7 @@ pub type ResponseFuture<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Sen
 
 impl Bedrock {
     pub(crate) fn new(sdk: Sdk, settings: Settings) -> Self {
+        let sdk = sdk.with_catalog(settings.preparation.catalog.clone());
         Self(Arc::new(Inner { sdk, settings }))
     }
 

@@ -68,7 +68,7 @@ impl Preparation {
                 .or_else(|violations| violations.except_warned(&prepared.changes))
                 .map_err(|violations| {
                     let context = Context::new(operation, Some(&prepared.request.model));
-                    context.explain(context.advise(violations.into(), region))
+                    context.explain(context.advise(violations.into(), self.catalog(), region))
                 })?;
         }
         Ok(prepared)

@@ -92,11 +92,11 @@ impl Context {
     }
 
     /// Names the inference profile to use, where the service says that one is needed.
-    pub(crate) fn advise(&self, error: Error, region: Option<&str>) -> Error {
+    pub(crate) fn advise(&self, error: Error, catalog: &Catalog, region: Option<&str>) -> Error {
         let (ErrorKind::InferenceProfileRequired, Some(model)) = (error.kind(), &self.model) else {
             return error;
         };
-        let profile = region.and_then(|region| Catalog::builtin().inference_profile_for(model, region));
+        let profile = region.and_then(|region| catalog.inference_profile_for(model, region));
         let hint = match (profile, region) {
             (Some(profile), Some(region)) => format!("use the inference profile {profile} in {region}"),
             (None, Some(region)) => {
@@ -199,9 +199,24 @@ mod tests {
         let context = Context::new(Operation::Converse, Some(&"deepseek.r1-v1:0".into()));
         let error =
             || Error::new(ErrorKind::InferenceProfileRequired, "on-demand throughput isn’t supported");
-        assert!(context.advise(error(), Some("us-east-1")).hint().unwrap().contains("us.deepseek.r1-v1:0"));
-        assert!(context.advise(error(), Some("eu-west-1")).hint().unwrap().contains("eu-west-1"));
-        assert!(context.advise(error(), None).hint().is_some());
+        assert!(
+            context
+                .advise(error(), Catalog::builtin(), Some("us-east-1"))
+                .hint()
+                .unwrap()
+                .contains("us.deepseek.r1-v1:0")
+        );
+        assert!(
+            context
+                .advise(error(), Catalog::builtin(), Some("eu-west-1"))
+                .hint()
+                .unwrap()
+                .contains("eu-west-1")
+        );
+        assert!(context.advise(error(), Catalog::builtin(), None).hint().is_some());
+        // the client's own catalog is asked, not the built-in one
+        let hint = context.advise(error(), &Catalog::default(), Some("us-east-1"));
+        assert!(!hint.hint().unwrap().contains("us.deepseek.r1-v1:0"));
     }
 
     #[test]

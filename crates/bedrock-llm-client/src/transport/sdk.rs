@@ -1,10 +1,11 @@
 //! The SDK client that carries our calls.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::Builder;
-use bedrock_llm_schema::Error;
+use bedrock_llm_schema::{Catalog, Error};
 
 use super::call::{Call, Context, Reply};
 use super::events::Opened;
@@ -12,11 +13,13 @@ use super::failure;
 use super::wire::{Carrier, Wire};
 
 /// Sends calls through an SDK client. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Sdk {
     client: Client,
     region: Option<String>,
     endpoint: Option<String>,
+    /// The caller's facts, for advice.
+    catalog: Option<Arc<Catalog>>,
 }
 
 impl Sdk {
@@ -24,7 +27,12 @@ impl Sdk {
     pub(crate) fn new(config: Builder, endpoint: Option<String>) -> Self {
         let client = Client::from_conf(config.interceptor(Carrier).build());
         let region = client.config().region().map(ToString::to_string);
-        Self { client, region, endpoint }
+        Self { client, region, endpoint, catalog: None }
+    }
+
+    /// Takes advice from this catalog in the place of the built-in one.
+    pub(crate) fn with_catalog(self, catalog: Option<Arc<Catalog>>) -> Self {
+        Self { catalog, ..self }
     }
 
     pub(crate) fn region(&self) -> Option<&str> {
@@ -69,11 +77,23 @@ impl Sdk {
                 Ok((reply, context))
             }
             Err(error) => {
-                let error = context.advise(context.explain(error), self.region.as_deref());
+                let catalog = self.catalog.as_deref().unwrap_or_else(|| Catalog::builtin());
+                let error = context.advise(context.explain(error), catalog, self.region.as_deref());
                 log_failure(&context, &error, elapsed);
                 Err(error)
             }
         }
+    }
+}
+
+/// Not the catalog: it is long.
+impl std::fmt::Debug for Sdk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sdk")
+            .field("client", &self.client)
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 

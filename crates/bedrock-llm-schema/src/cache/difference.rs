@@ -20,8 +20,8 @@ pub enum PrefixPart {
     Tools,
     /// The system prompt.
     System,
-    /// `toolChoice`, `additionalModelRequestFields`, `outputConfig` and `promptVariables`: they do not change what the
-    /// tools and the system prompt left in the cache on every family, but what the messages left.
+    /// `toolChoice`, `additionalModelRequestFields`, `reasoning`, `outputConfig` and `promptVariables`: they do not
+    /// change what the tools and the system prompt left in the cache on every family, but what the messages left.
     Settings,
     /// The conversation.
     Messages,
@@ -161,7 +161,7 @@ fn system(request: &ChatRequest) -> Vec<Item> {
     blocks.map(|(at, block)| Item::new(format!("system[{at}]"), block)).collect()
 }
 
-fn settings(request: &ChatRequest) -> [Option<Item>; 4] {
+fn settings(request: &ChatRequest) -> [Option<Item>; 5] {
     fn item(path: &str, value: Option<&impl Serialize>) -> Option<Item> {
         value.map(|value| Item::new(path, value))
     }
@@ -169,6 +169,7 @@ fn settings(request: &ChatRequest) -> [Option<Item>; 4] {
     [
         item("toolConfig.toolChoice", choice),
         item("additionalModelRequestFields", request.additional_model_request_fields.as_ref()),
+        item("reasoning", request.reasoning.as_ref()),
         item("outputConfig", request.output_config.as_ref()),
         item("promptVariables", request.prompt_variables.as_ref()),
     ]

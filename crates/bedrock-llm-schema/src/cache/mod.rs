@@ -15,6 +15,9 @@ pub use report::{CacheReport, CacheVerdict};
 use crate::content::tool::Tool;
 use crate::{ChatRequest, ContentBlock, SystemContentBlock};
 
+/// The fewest tokens before a point where nobody knows: what most Claude and Nova models want.
+const MIN_TOKENS: u64 = 1024;
+
 /// How many cache points there are in a request.
 fn count_points(request: &ChatRequest) -> usize {
     let tools = request.tool_config.iter().flat_map(|config| &config.tools);

@@ -1,15 +1,12 @@
 //! [`CachePlan`]: where cache points go.
 
-use super::count_points;
+use super::{MIN_TOKENS, count_points};
 use crate::content::ContentKind;
 use crate::content::tool::Tool;
 use crate::model::{CachePlace, ModelProfile};
 use crate::normalize::{Change, ChangeKind, Changes};
 use crate::tokens::{self, Weights};
 use crate::{CachePointBlock, CacheTtl, ChatRequest, ContentBlock, Role, SystemContentBlock};
-
-/// The fewest tokens before a point where the profile does not know: what most Claude and Nova models want.
-const MIN_TOKENS: u64 = 1024;
 
 /// The most points where the profile does not know: 4 for all families that have them.
 const MAX_POINTS: usize = 4;
@@ -108,7 +105,8 @@ impl CachePlan {
         self
     }
 
-    /// Sets how long entries live. Where the profile knows that the model does not offer this, nothing is said.
+    /// Sets how long entries live. Where the profile knows that the model does not offer this, nothing is said; nor are
+    /// five minutes where an hour is not known to be offered, for they are what silence means.
     #[must_use]
     pub fn ttl(mut self, ttl: CacheTtl) -> Self {
         self.ttl = Some(ttl);
@@ -161,14 +159,17 @@ impl CachePlan {
     fn ttls(&self, profile: &ModelProfile, changes: &mut Changes) -> (Option<CacheTtl>, Option<CacheTtl>) {
         let mut offered = |ttl: &Option<CacheTtl>| {
             let ttl = ttl.clone()?;
+            let offers_one_hour =
+                || profile.cache.ttls.iter().flatten().any(|known| *known == CacheTtl::OneHour);
+            // five minutes is what saying nothing means, and models that offer nothing else refuse the word
+            if ttl == CacheTtl::FiveMinutes && !offers_one_hour() {
+                return None;
+            }
             if profile.cache.ttls.as_ref().is_none_or(|known| known.contains(&ttl)) {
                 return Some(ttl);
             }
             let message = format!("cache points say no ttl: the model does not offer {ttl}");
-            // five minutes is what saying nothing means
-            if ttl != CacheTtl::FiveMinutes {
-                changes.add("R-CACHE-TTL", "modelId", message, ChangeKind::Degraded);
-            }
+            changes.add("R-CACHE-TTL", "modelId", message, ChangeKind::Degraded);
             None
         };
         let front = offered(&self.ttl);
@@ -187,7 +188,10 @@ impl CachePlan {
         };
         let min = profile.cache.min_tokens.unwrap_or(MIN_TOKENS);
         let is_enough = |tokens: u64| tokens.saturating_mul(4) >= min.saturating_mul(3);
-        let not_after = profile.cache.not_after.as_deref().unwrap_or(NOT_AFTER);
+        let is_barred = |block: &ContentBlock| {
+            let by_guess = profile.cache.not_after.is_none() && NOT_AFTER.contains(&block.kind());
+            by_guess || profile.cache.bars_points_after(block)
+        };
 
         let mut spots = Vec::new();
         let tools = request.tool_config.as_ref().map_or(&[][..], |config| &config.tools);
@@ -197,7 +201,7 @@ impl CachePlan {
         }
         let system = request.system.as_deref().unwrap_or_default();
         tokens += system.iter().map(tokens::of_system).sum::<u64>();
-        let can_follow = system.last().is_some_and(|last| !not_after.contains(&last.kind()));
+        let can_follow = !system.is_empty();
         if self.system && allows(CachePlace::System) && is_enough(tokens) && can_follow {
             spots.push(Spot::System);
         }
@@ -205,7 +209,7 @@ impl CachePlan {
             let weights = Weights::of(&request.model);
             let mut anchors = Vec::new();
             for (turn, message) in request.messages.iter().enumerate() {
-                let last = message.content.iter().rposition(|block| !not_after.contains(&block.kind()));
+                let last = message.content.iter().rposition(|block| !is_barred(block));
                 if let Some(last) = last.filter(|_| message.role == Role::User) {
                     let before = message.content.iter().take(last + 1).map(tokens::of_block).sum::<u64>();
                     if is_enough(tokens + before) {

@@ -1,6 +1,8 @@
 //! [`CacheReport`]: what the prompt cache brought in one call.
 
-use super::count_points;
+use super::{MIN_TOKENS, count_points};
+use crate::model::Catalog;
+use crate::tokens::Weights;
 use crate::{CacheTtl, ChangeKind, ChatRequest, ChatResponse, Role, Usage};
 
 /// What the prompt cache brought in one call.
@@ -47,10 +49,12 @@ pub enum CacheVerdict {
     Hit,
     /// The request has no cache points.
     NoCachePoints,
-    /// Something was written and nothing read, as is right for the first call of a conversation.
+    /// Something was written and nothing read, as is right for the first call of a conversation, and for the one in
+    /// which it first grew to what the model wants before a cache point.
     Written,
     /// Something was written and nothing read, though the request continues a conversation whose call before should
-    /// have written: its entry is gone, or the beginning has changed, which
+    /// have written: up to its last answer it has, by an estimate, as many tokens as the model wants (1,024 where
+    /// [`Catalog::builtin`] does not know). Its entry is gone, or the beginning has changed, which
     /// [`first_difference`](super::first_difference) explains.
     Missed,
     /// There are cache points, but nothing was read or written: there are fewer tokens before them than the model
@@ -71,7 +75,7 @@ impl CacheReport {
             _ if read > 0 => CacheVerdict::Hit,
             (0, _) => CacheVerdict::NoCachePoints,
             (_, 0) => CacheVerdict::BelowMinimum,
-            _ if has_earlier_call(request) => CacheVerdict::Missed,
+            _ if has_written_before(request) => CacheVerdict::Missed,
             _ => CacheVerdict::Written,
         };
         Self {
@@ -105,10 +109,21 @@ impl ChatResponse {
     }
 }
 
-/// Whether a call before this one can have left something to read: a turn follows an answer.
-fn has_earlier_call(request: &ChatRequest) -> bool {
-    let answer = request.messages.iter().position(|message| message.role == Role::Assistant);
-    answer.is_some_and(|answer| request.messages.len() > answer + 1)
+/// Whether a call before this one must have left something to read: a turn follows an answer, and what came before the
+/// answer was enough for a cache point.
+fn has_written_before(request: &ChatRequest) -> bool {
+    let messages = &request.messages;
+    let Some((_, asked)) = messages.split_last() else { return false };
+    let Some(answer) = asked.iter().rposition(|message| message.role == Role::Assistant) else {
+        return false;
+    };
+    let before = asked.get(..answer).unwrap_or_default();
+    let system = request.system.as_deref().unwrap_or_default();
+    let weights = Weights::of(&request.model);
+    let tokens =
+        weights.request(request.tool_config.as_ref(), system, before, request.output_config.as_ref());
+    let known = Catalog::builtin().profile(&request.model).cache.min_tokens;
+    tokens >= known.unwrap_or(MIN_TOKENS)
 }
 
 #[cfg(test)]
@@ -126,10 +141,12 @@ mod tests {
 
     #[test]
     fn verdicts() {
-        let point = || Message::user("long").with(ContentBlock::cache_point());
+        let point = || Message::user("long ".repeat(1200)).with(ContentBlock::cache_point());
         let none = ChatRequest::new("m").message("short");
         let first = ChatRequest::new("m").message(point());
         let later = first.clone().message(Message::assistant("yes")).message(point());
+        let grown = ChatRequest::new("m").message("a").message(Message::assistant("b")).message(point());
+        let answered = first.clone().message(Message::assistant("a prefill"));
         for (request, usage, verdict) in [
             (&none, usage(9, 0, 0), CacheVerdict::NoCachePoints),
             (&none, Usage::new(9, 1), CacheVerdict::NoCachePoints),
@@ -139,6 +156,9 @@ mod tests {
             (&later, usage(9, 0, 2000), CacheVerdict::Missed),
             (&later, usage(9, 0, 0), CacheVerdict::BelowMinimum),
             (&later, usage(9, 1500, 500), CacheVerdict::Hit),
+            // the third turn is the first that makes it long enough
+            (&grown, usage(9, 0, 2000), CacheVerdict::Written),
+            (&answered, usage(9, 0, 2000), CacheVerdict::Written),
         ] {
             assert_eq!(CacheReport::of(request, &usage).verdict, verdict, "{request:?} {usage:?}");
         }

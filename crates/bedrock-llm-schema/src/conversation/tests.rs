@@ -172,3 +172,19 @@ fn nothing_said_is_shown_by_debug() {
     assert_eq!(format!("{error:?}"), r#"ConversationError { refusal: OpenCalls(["a"]), .. }"#);
     assert!(!format!("{:?}", talk.prune(0, |_| 1)).contains("secret"));
 }
+
+#[test]
+fn cache_points_alone_say_nothing() {
+    let point = |role: Role| Message::new(role, [ContentBlock::cache_point(), " ".into()]);
+    let mut conversation = Conversation::new();
+    for _ in 0..2 {
+        let refused = conversation.push(point(Role::User)).unwrap_err();
+        assert!(matches!(refused.refusal(), Refusal::SaysNothing));
+        conversation.push("a question").unwrap();
+    }
+    let history = vec![Message::user("a"), point(Role::Assistant), Message::user("b")];
+    assert!(Conversation::try_from(history.clone()).is_err());
+    let repaired = Conversation::repair(history);
+    assert_eq!(repaired.conversation.messages(), [Message::user("a").with("b")]);
+    assert_eq!(repaired.changes.len(), 2);
+}

@@ -156,17 +156,22 @@ impl Catalog {
 
     /// Adds what a profile says to what was known: its set members win, the rest stays.
     ///
-    /// What was known is what stood under this very id, or else under its `base_model`, or else what
-    /// [`get`](Self::get) fell back to. It is copied now: a later change of the base model's facts does not reach here.
+    /// What was known is what stood under this very id, with what is known of its `base_model` beneath it if that was
+    /// not given before; or else the [`profile`](Self::profile) of its `base_model`, or else of the id. It is copied now: a later change of the base model's facts does not reach here.
+    /// Where the profile names another `base_model` than was known, that model's facts take the place of all that was
+    /// known, and what you had said yourself of this id must be said again.
     pub fn insert(&mut self, profile: ModelProfile) {
-        let known = self
-            .models
-            .get(&profile.id)
-            .or_else(|| profile.base_model.as_ref().and_then(|base| self.get(base)))
-            .or_else(|| self.get(&profile.id));
-        let known = known.cloned();
-        let about = profile.base_model.as_ref().unwrap_or(&profile.id);
-        let mut merged = known.unwrap_or_else(|| self.profile(about).into_owned());
+        let base = profile.base_model.as_ref();
+        let mut merged = match (self.models.get(&profile.id), base) {
+            (Some(own), base) if base.is_none() || own.base_model.as_ref() == base => own.clone(),
+            (own, Some(base)) => {
+                let mut merged = self.profile(base).into_owned();
+                // what was copied from another base model is not kept
+                own.filter(|own| own.base_model.is_none()).inspect(|own| merged.overlay(own));
+                merged
+            }
+            (_, None) => self.profile(&profile.id).into_owned(),
+        };
         merged.id = profile.id.clone();
         merged.overlay(&profile);
         self.models.insert(profile.id, merged);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::content::ContentKind;
 use crate::content::media::{DocumentFormat, ImageFormat, VideoFormat};
+use crate::content::{ContentBlock, ContentKind};
 use crate::{CacheTtl, ModelId, Operation};
 
 /// Declares a group of facts: each is `None` while unknown, and one group can be laid over another.
@@ -216,6 +216,19 @@ facts! {
         pub with_sampling: bool,
         /// Whether `maxTokens`, `temperature` and `topP` go together with reasoning at high effort.
         pub with_max_tokens_at_high: bool,
+    }
+}
+
+impl CacheFacts {
+    /// Whether no cache point may stand right after a block.
+    pub(crate) fn bars_points_after(&self, block: &ContentBlock) -> bool {
+        let format = match block {
+            ContentBlock::Document(document) => document.format.as_ref(),
+            _ => None,
+        };
+        let is_in = |formats: &Vec<DocumentFormat>| format.is_some_and(|format| formats.contains(format));
+        self.not_after.as_ref().is_some_and(|kinds| kinds.contains(&block.kind()))
+            || self.not_after_documents.as_ref().is_some_and(is_in)
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn lower(
     how: &Normalizer,
     changes: &mut Changes,
 ) {
-    ask::write(request, profile, how.on_unsupported, changes);
+    ask::write(request, profile, how, changes);
     conflict::settle(request, profile, how.reasoning_conflict, changes);
 }
 

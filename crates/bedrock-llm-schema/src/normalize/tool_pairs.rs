@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Changes;
-use super::turns::is_remnant;
+use super::turns::says_nothing;
 use crate::content::ContentKind;
 use crate::model::ModelProfile;
 use crate::{
@@ -170,7 +170,7 @@ fn pair(messages: &mut Vec<Message>, profile: &ModelProfile, changes: &mut Chang
         answers.report(turn, changes);
         for_user.extend(answers.blocks);
         for_user.extend(taken.for_user);
-        if taken.is_reduced && is_remnant(&message) {
+        if taken.is_reduced && says_nothing(&message) {
             let note = format!("left out a turn of the {} of which nothing remains", message.role);
             changes.mended("R-CONTENT", format!("messages[{turn}]"), note);
         } else {

@@ -43,9 +43,10 @@ fn is_assistant_first(messages: &[Message], profile: &ModelProfile) -> bool {
         && messages.iter().find(|it| it.role != Role::System).is_some_and(|it| it.role == Role::Assistant)
 }
 
-/// Whether a turn has no content or blank text alone.
+/// Whether a turn has nothing but blank text and cache points, as may be left when its tool results are gathered
+/// elsewhere.
 pub(crate) fn says_nothing(message: &Message) -> bool {
-    message.content.iter().all(is_blank)
+    message.content.iter().all(|block| is_blank(block) || block.kind() == ContentKind::CachePoint)
 }
 
 pub(super) fn is_blank(block: &ContentBlock) -> bool {
@@ -142,11 +143,6 @@ pub(crate) fn join(last: &mut Message, next: &mut Message) {
     for (name, value) in std::mem::take(&mut next.extra) {
         last.extra.entry(name).or_insert(value);
     }
-}
-
-/// Whether a turn is blank text and cache points alone, as may be left when its tool results are gathered elsewhere.
-pub(super) fn is_remnant(message: &Message) -> bool {
-    message.content.iter().all(|block| is_blank(block) || block.kind() == ContentKind::CachePoint)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::ChatRequest;
 /// | Qwen and its like | `reasoning_config` | the budget's effort | medium |
 ///
 /// An effort a model has no word for becomes the [nearest](Effort::nearest) it has. `Off` says nothing where silence
-/// is off. What a model cannot do is settled by [`OnUnsupported`](crate::OnUnsupported): not thinking where it always
+/// is off. An effort or `Adaptive` is left out where `maxTokens` has no room for the least budget. What a model cannot do is settled by [`OnUnsupported`](crate::OnUnsupported): not thinking where it always
 /// does, thinking where it never does, or any wish where it is unknown how it is told.
 ///
 /// ```
@@ -48,7 +48,8 @@ pub enum Reasoning {
     /// With an effort.
     Effort(Effort),
     /// With at most so many tokens, which count as output. Families have a least budget, 1,024 for Claude, to which
-    /// less is raised; 0 is [`Reasoning::Off`]. It must stay below `maxTokens`, and is lowered where it is not.
+    /// less is raised; 0 is [`Reasoning::Off`]. It must stay below `maxTokens`, and is lowered where it is not, as far
+    /// as the least; what [`ReasoningConflict`](crate::ReasoningConflict) says holds where `maxTokens` is below that.
     Budget(u32),
 }
 

@@ -3,7 +3,7 @@
 use super::place::{self, Place};
 use super::rule::{RuleReport, Subject};
 use super::tools::malformed;
-use crate::model::facts::{CacheFacts, CachePlace};
+use crate::model::facts::CachePlace;
 use crate::{CachePointBlock, CacheTtl, ChatRequest, ContentBlock, SystemContentBlock, Tool};
 
 /// Where a cache point stands.
@@ -81,20 +81,11 @@ pub(super) fn places(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
         let Stand::Messages(at) = stand else { continue };
         let turn = request.messages.get(at.turn);
         let before = at.block.checked_sub(1).and_then(|block| turn?.content.get(block));
-        if let Some(before) = before.filter(|before| is_barred(cache, before)) {
+        if let Some(before) = before.filter(|before| cache.bars_points_after(before)) {
             let message = format!("the model takes no cache point right after this {}", before.kind());
             report.add_saying(stand.path(), message, "put it before that, or after the next block", None);
         }
     }
-}
-
-fn is_barred(cache: &CacheFacts, block: &ContentBlock) -> bool {
-    let format = match block {
-        ContentBlock::Document(document) => document.format.as_ref(),
-        _ => None,
-    };
-    cache.not_after.as_ref().is_some_and(|kinds| kinds.contains(&block.kind()))
-        || format.is_some_and(|it| cache.not_after_documents.as_ref().is_some_and(|them| them.contains(it)))
 }
 
 pub(super) fn count(subject: &Subject<'_>, report: &mut RuleReport<'_>) {

@@ -16,6 +16,14 @@ fn words_and_marks_are_pieces() {
 }
 
 #[test]
+fn white_space_is_looked_at_once() {
+    let blanks = " ".repeat(100_000);
+    let text = format!("{}{blanks}", "a.".repeat(100_000));
+    assert_eq!(of_text(&text), 200_000);
+    assert_eq!(of_text(&format!("a{blanks}b{blanks}").repeat(20)), 40);
+}
+
+#[test]
 fn families_add_what_their_templates_add() {
     let tokens = |model: &str, tool: bool| {
         let mut request = ChatRequest::new(model).message("Hello, world!");

@@ -158,6 +158,9 @@ fn settings_count_before_messages_and_after_the_system_prompt() {
     let path = "toolConfig.toolChoice.auto";
     let free = request().tool_choice(ToolChoice::auto());
     assert_eq!(told(&forced, &free).0, path);
+    let asked = |effort: crate::Effort| request().reasoning(effort);
+    let (low, high) = (asked(crate::Effort::Low), asked(crate::Effort::High));
+    is(&told(&low, &high), "reasoning.effort", PrefixPart::Settings, Changed, "the setting");
     let mut edited = forced;
     edited.messages[0] = Message::user("other");
     assert_eq!(told(&request(), &edited).1, PrefixPart::Settings);

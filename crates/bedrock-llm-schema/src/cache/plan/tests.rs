@@ -132,6 +132,49 @@ fn no_point_stands_where_the_family_refuses_it() {
 }
 
 #[test]
+fn no_point_stands_where_the_rule_refuses_it() {
+    let claude = crate::Catalog::builtin().profile(&"us.anthropic.claude-sonnet-4-5-20250929-v1:0".into());
+    let of = |document: crate::DocumentBlock| {
+        ChatRequest::new(claude.id.clone())
+            .message(Message::user("word ".repeat(3000)).with(document).with(ContentBlock::cache_point()))
+    };
+    let text = crate::DocumentBlock::from_text("report", "text");
+    let pdf = crate::DocumentBlock::new("report", crate::DocumentFormat::Pdf, b"%PDF-1.7".to_vec());
+    for (document, at) in [(text, 1), (pdf, 2)] {
+        let own = of(document);
+        let mut plain = own.clone();
+        plain.messages[0].content.pop();
+        assert_eq!(paths(&CachePlan::auto(), &plain, &claude), [format!("messages[0].content[{at}]")]);
+        let mut planned = plain;
+        CachePlan::auto().apply(&mut planned, &claude);
+        assert!(planned.check(&claude).is_ok());
+        // and the rule, and what the normaliser takes away, are of the same mind
+        assert_eq!(own.check(&claude).is_ok(), at == 2);
+        let how = Normalizer::new().on_unsupported(crate::OnUnsupported::Degrade);
+        let left = count_points(&how.normalize(own, &claude).request);
+        assert_eq!(left, usize::from(at == 2));
+    }
+}
+
+#[test]
+fn five_minutes_are_said_only_beside_an_hour() {
+    let plan = CachePlan::auto().ttl(CacheTtl::FiveMinutes);
+    let five = Some(CacheTtl::FiveMinutes);
+    for (known, wanted) in [
+        (Some(vec![CacheTtl::FiveMinutes]), None),
+        (None, None),
+        (Some(vec![CacheTtl::FiveMinutes, CacheTtl::OneHour]), five),
+    ] {
+        let mut profile = claude();
+        profile.cache.ttls = known;
+        let mut request = full();
+        let changes = plan.apply(&mut request, &profile);
+        assert_eq!(lives(&request), vec![wanted; 4]);
+        assert!(changes.iter().all(|change| change.kind == ChangeKind::Added));
+    }
+}
+
+#[test]
 fn longer_lives_come_first() {
     let lives_of = |plan: CachePlan, profile: &ModelProfile| {
         let mut request = full();

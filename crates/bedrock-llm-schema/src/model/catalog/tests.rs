@@ -168,6 +168,27 @@ fn a_new_profile_starts_from_its_base_models_facts() {
 }
 
 #[test]
+fn another_base_model_brings_its_own_facts() {
+    let arn =
+        ModelId::from("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdefghijkl");
+    let (nova, claude) = ("us.amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    let mut catalog = Catalog::builtin().clone();
+    let mut own = ModelProfile::new(arn.clone());
+    own.max_output_tokens = Some(9);
+    catalog.insert(own);
+    // what was said of the id itself stays where a base model is named for the first time, or again
+    for _ in 0..2 {
+        catalog.set_base_model(arn.clone(), nova);
+        let profile = catalog.get(&arn).unwrap();
+        assert_eq!((profile.max_output_tokens, profile.max_input_tokens), (Some(9), Some(300_000)));
+    }
+    catalog.set_base_model(arn.clone(), claude);
+    let mut wanted = find(claude).unwrap().clone();
+    (wanted.id, wanted.base_model) = (arn.clone(), Some(claude.into()));
+    assert_eq!(catalog.get(&arn), Some(&wanted));
+}
+
+#[test]
 fn a_bad_extension_names_the_key_and_changes_nothing() {
     for (text, key, reason) in [
         ("[models.\"a.b\"]\nmax_output = 1", "models.a.b.max_output", "`max_output_tokens`"),

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::conflict::is_interleaved;
 use super::{LEAST_BUDGET, RULE, efforts, field, fields, most_of, switch};
 use crate::model::ModelProfile;
 use crate::model::facts::ReasoningStyle;
-use crate::normalize::{ChangeKind, Changes, OnUnsupported};
+use crate::normalize::{ChangeKind, Changes, Normalizer, OnUnsupported, ReasoningConflict};
 use crate::wire::Extra;
 use crate::{ChatRequest, Effort, Reasoning};
 
@@ -29,16 +30,16 @@ impl Plan {
 pub(super) fn write(
     request: &mut ChatRequest,
     profile: &ModelProfile,
-    choice: OnUnsupported,
+    how: &Normalizer,
     changes: &mut Changes,
 ) {
     let Some(asked) = request.reasoning else { return };
     let asked = if asked == Reasoning::Budget(0) { Reasoning::Off } else { asked };
     let plan = match profile.reasoning.request {
         None => Err("it is not known how this model is asked to reason"),
-        Some(style) => plan(asked, style, request, profile),
+        Some(style) => plan(asked, style, request, profile, how.reasoning_conflict),
     };
-    let kind = match (&plan, choice) {
+    let kind = match (&plan, how.on_unsupported) {
         (Ok(plan), _) => plan.kind,
         (Err(_), OnUnsupported::Error) => return,
         (Err(_), OnUnsupported::Degrade) => ChangeKind::Degraded,
@@ -73,6 +74,7 @@ fn plan(
     style: ReasoningStyle,
     request: &ChatRequest,
     profile: &ModelProfile,
+    policy: ReasoningConflict,
 ) -> Result<Plan, &'static str> {
     let own = request.additional_model_request_fields.as_ref();
     if own.is_some_and(|fields| !fields.is_object() && !fields.is_null()) {
@@ -90,7 +92,7 @@ fn plan(
     };
     let word = || effort.nearest(&efforts(profile)).ok_or("none of the words the model takes is an effort");
     match style {
-        ReasoningStyle::ThinkingBudget => Ok(budget(asked, effort, request, profile)),
+        ReasoningStyle::ThinkingBudget => Ok(budget(asked, effort, request, profile, policy)),
         ReasoningStyle::ThinkingAdaptive => {
             let plan = Plan::new(json!({"type": "adaptive"}), "written as adaptive thinking");
             if asked == Reasoning::Adaptive || has_own_effort(request) {
@@ -127,8 +129,10 @@ fn off(style: ReasoningStyle, profile: &ModelProfile) -> Result<Plan, &'static s
         ReasoningStyle::ThinkingAdaptive => {
             Ok(Plan::new(json!({"type": "disabled"}), "written as disabled thinking"))
         }
-        ReasoningStyle::Fixed if reasons_always(profile).is_none() => {
-            Err("it is not known whether this model reasons")
+        ReasoningStyle::Fixed | ReasoningStyle::ReasoningEffort | ReasoningStyle::ReasoningConfigText
+            if reasons_always(profile).is_none() =>
+        {
+            Err("it is not known whether this model reasons unless asked")
         }
         _ => Ok(Plan::new(None, "left out: the model does not reason unless asked")),
     }
@@ -147,9 +151,20 @@ fn has_own_effort(request: &ChatRequest) -> bool {
     native.is_some() || request.output_config.as_ref().is_some_and(|config| config.effort.is_some())
 }
 
-fn budget(asked: Reasoning, effort: Effort, request: &ChatRequest, profile: &ModelProfile) -> Plan {
+fn budget(
+    asked: Reasoning,
+    effort: Effort,
+    request: &ChatRequest,
+    profile: &ModelProfile,
+    policy: ReasoningConflict,
+) -> Plan {
     let least = profile.reasoning.min_budget.unwrap_or(LEAST_BUDGET);
     let max_tokens = request.inference_config.as_ref().and_then(|config| config.max_tokens);
+    let has_room = is_interleaved(request) || max_tokens.is_none_or(|most| most > least);
+    if !has_room && policy != ReasoningConflict::Refuse && !matches!(asked, Reasoning::Budget(_)) {
+        let note = format!("left out: maxTokens leaves no room for the least budget, {least} tokens");
+        return Plan { kind: ChangeKind::Degraded, ..Plan::new(None, note) };
+    }
     let room = max_tokens.or(profile.max_output_tokens.and_then(|tokens| tokens.try_into().ok()));
     let wanted = match asked {
         // a number of the user's own is kept, and settled as a conflict where it leaves no room

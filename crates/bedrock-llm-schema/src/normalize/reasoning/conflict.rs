@@ -13,12 +13,14 @@ use crate::{ChatRequest, Effort, Reasoning, ToolChoice};
 /// leaves the answer no room.
 ///
 /// Each thing that is settled is a [`Change`](super::super::Change) of kind [`ChangeKind::Degraded`]. A budget that is
-/// not below `maxTokens` is lowered to three quarters of it in any case but [`Refuse`](Self::Refuse).
+/// not below `maxTokens` is lowered to three quarters of it in any case but [`Refuse`](Self::Refuse); where `maxTokens`
+/// has no room for the family's least budget, an [`Effort`] is left out, and the model does not reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ReasoningConflict {
     /// The model reasons: the setting is left out, and a forced tool becomes a free choice. Only where a tool loop
-    /// has begun without reasoning, which no setting can mend, does it not.
+    /// has begun without reasoning, which no setting can mend, does it not. A budget that was given as such, and for
+    /// whose least `maxTokens` has no room, is left for the check to refuse.
     #[default]
     PreferReasoning,
     /// The setting stays: the model reasons less, or not at all.
@@ -275,7 +277,7 @@ fn budget(request: &ChatRequest, profile: &ModelProfile) -> Option<u64> {
 }
 
 /// With interleaved thinking the budget is for a whole turn of several calls, and may exceed `maxTokens`.
-fn is_interleaved(request: &ChatRequest) -> bool {
+pub(super) fn is_interleaved(request: &ChatRequest) -> bool {
     let betas = field(request, "anthropic_beta").and_then(Value::as_array);
     let mut betas = betas.into_iter().flatten().filter_map(Value::as_str);
     betas.any(|beta| beta.starts_with("interleaved-thinking"))

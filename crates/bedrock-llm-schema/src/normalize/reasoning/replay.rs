@@ -4,7 +4,7 @@ use crate::ChatRequest;
 use crate::content::reasoning::ReasoningContentBlock;
 use crate::content::{ContentBlock, Message};
 use crate::model::ModelProfile;
-use crate::normalize::Changes;
+use crate::normalize::{Changes, turns};
 
 /// Leaves out the reasoning a model would refuse. What stays is not touched: a changed byte breaks its signature.
 pub(in crate::normalize) fn settle(request: &mut ChatRequest, profile: &ModelProfile, changes: &mut Changes) {
@@ -22,7 +22,7 @@ pub(in crate::normalize) fn settle(request: &mut ChatRequest, profile: &ModelPro
             place += 1;
             reason.is_none()
         });
-        if has_lost && says_nothing(message) {
+        if has_lost && turns::says_nothing(message) {
             emptied.push(turn);
         }
         // a cache point that stood after the reasoning must follow something
@@ -48,6 +48,8 @@ pub(in crate::normalize) fn settle(request: &mut ChatRequest, profile: &ModelPro
         turn += 1;
         stays
     });
+    // what comes next looks at whole turns
+    turns::merge(&mut request.messages, profile, changes);
 }
 
 fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<(&'static str, &'static str)> {
@@ -67,12 +69,4 @@ fn why_not(block: &ContentBlock, profile: &ModelProfile) -> Option<(&'static str
 
 fn begins_with_point(message: &Message) -> bool {
     matches!(message.content.first(), Some(ContentBlock::CachePoint(_)))
-}
-
-fn says_nothing(message: &Message) -> bool {
-    message.content.iter().all(|block| match block {
-        ContentBlock::Text(text) => text.trim().is_empty(),
-        ContentBlock::CachePoint(_) => true,
-        _ => false,
-    })
 }

@@ -1,5 +1,7 @@
 //! What becomes of reasoning, by style, conflict and policy.
 
+mod replay;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -40,7 +42,7 @@ fn ask() -> ChatRequest {
 fn lower_with(how: &Normalizer, request: ChatRequest, profile: &ModelProfile) -> (ChatRequest, Vec<Change>) {
     let run = |mut request: ChatRequest| {
         let mut changes = Changes::default();
-        replay::settle(&mut request, profile, &mut changes);
+        super::replay::settle(&mut request, profile, &mut changes);
         lower(&mut request, profile, how, &mut changes);
         (request, changes.into_list())
     };
@@ -123,6 +125,36 @@ fn an_efforts_budget_leaves_room_for_the_answer() {
     );
 }
 
+fn budget_violations(request: &ChatRequest) -> usize {
+    let violations = request.check(&claude()).err();
+    let paths = violations.iter().flat_map(|violations| violations.0.iter().map(|it| it.path.as_str()));
+    paths.filter(|path| path.ends_with("budget_tokens")).count()
+}
+
+#[test]
+fn an_effort_that_has_no_room_is_left_out() {
+    for max_tokens in [1000, 1024] {
+        let request = || ask().max_tokens(max_tokens);
+        for asked in [Effort::Low.into(), Reasoning::Adaptive] {
+            for policy in [ReasoningConflict::PreferReasoning, ReasoningConflict::PreferRequest] {
+                let (given, changes) = under(policy, request().reasoning(asked), &claude());
+                assert!(given == request());
+                assert_eq!(budget_violations(&given), 0);
+                assert_eq!((paths(&changes), changes[0].kind), (vec!["reasoning"], ChangeKind::Degraded));
+            }
+        }
+        let refused = under(ReasoningConflict::Refuse, request().reasoning(Effort::Low), &claude()).0;
+        assert_eq!(budget_violations(&refused), 1);
+        // a number of the user's own is for the check to refuse
+        let (refused, _) = lowered(request().reasoning(Reasoning::Budget(2000)), &claude());
+        assert_eq!(budget_violations(&refused), 1);
+        let interleaved =
+            request().additional_field("anthropic_beta", json!(["interleaved-thinking-2025-05-14"]));
+        let (given, _) = lowered(interleaved.reasoning(Effort::Low), &claude());
+        assert_eq!(fields_of(&given)["thinking"]["type"], "enabled");
+    }
+}
+
 #[test]
 fn words_are_those_of_the_model() {
     let mut qwen = profile(ReasoningStyle::ReasoningConfigText);
@@ -162,11 +194,16 @@ fn what_the_model_cannot_do_is_settled_as_the_caller_wants() {
     let mut never = profile(ReasoningStyle::Fixed);
     never.reasoning.always = Some(false);
     let unknown = ModelProfile::new("m");
+    // whether they reason unless asked nobody knows
+    let (words, efforts) =
+        (profile(ReasoningStyle::ReasoningConfigText), profile(ReasoningStyle::ReasoningEffort));
     let array = ChatRequest { additional_model_request_fields: Some(json!([1])), ..ask() };
     for (request, profile) in [
         (ask().reasoning(Effort::Low), &unknown),
         (ask().reasoning(Reasoning::Off), &always),
         (ask().reasoning(Effort::Low), &never),
+        (ask().reasoning(Reasoning::Off), &words),
+        (ask().reasoning(Reasoning::Off), &efforts),
         (array.reasoning(Effort::Low), &claude()),
     ] {
         let (same, changes) = lowered(request.clone(), profile);
@@ -185,6 +222,9 @@ fn what_the_model_cannot_do_is_settled_as_the_caller_wants() {
     // what the model does of itself is done
     let mut fixed = never.clone();
     assert_eq!(lowered(ask().reasoning(Reasoning::Off), &fixed).0, ask());
+    let mut silent = words;
+    silent.reasoning.always = Some(false);
+    assert_eq!(lowered(ask().reasoning(Reasoning::Off), &silent).0, ask());
     fixed.reasoning.always = Some(true);
     assert_eq!(lowered(ask().reasoning(Reasoning::Adaptive), &fixed).0, ask());
 }
@@ -345,46 +385,4 @@ fn a_tool_loop_that_began_without_reasoning_goes_on_without() {
     let mut adaptive = claude();
     adaptive.reasoning.request = Some(ReasoningStyle::ThinkingAdaptive);
     assert_eq!(lowered(think(tool_loop(None)), &adaptive).1.len(), 1);
-}
-
-#[test]
-fn unsigned_reasoning_is_left_out_where_it_must_be_signed() {
-    let signed = block(thought("kept").signed("proof"));
-    let redacted = ContentBlock::from(ReasoningContentBlock::RedactedContent(vec![255].into()));
-    let history = ask().messages([
-        Message::assistant(block(thought("a"))).with(signed.clone()).with(redacted.clone()).with("answer"),
-        Message::user("b"),
-        Message::assistant(block(thought("a").signed(""))).with(ContentBlock::cache_point()).with("answer"),
-        Message::user("c"),
-        Message::assistant(block(thought("secret"))).with(" ").with(ContentBlock::cache_point()),
-        Message::user("d"),
-    ]);
-    let (request, changes) = lowered(history.clone(), &claude());
-    assert_eq!(request.messages[1].content, [signed, redacted, "answer".into()]);
-    assert_eq!(request.messages[3].content, ["answer".into()]);
-    assert!(request.messages[4..].iter().all(|message| message.role == crate::Role::User));
-    let wanted = [
-        "messages[1].content[0]",
-        "messages[3].content[0]",
-        "messages[3].content[0]",
-        "messages[5].content[0]",
-        "messages[5]",
-    ];
-    assert_eq!(paths(&changes)[..5], wanted);
-    assert!(changes.iter().all(|change| change.kind == ChangeKind::Mended));
-    assert!(!format!("{changes:?}").contains("secret"));
-    // others take it as it is
-    assert_eq!(lowered(history.clone(), &nova()), (history, vec![]));
-}
-
-#[test]
-fn no_reasoning_goes_back_where_it_may_not() {
-    let mut deepseek = profile(ReasoningStyle::Fixed);
-    deepseek.reasoning.replay = Some(false);
-    let history = ask()
-        .message(Message::assistant("answer").with(block(thought("a").signed("s"))))
-        .message(Message::user("b"));
-    let (request, changes) = lowered(history, &deepseek);
-    assert!(request == ask().message(Message::assistant("answer")).message("b"));
-    assert_eq!(paths(&changes), ["messages[1].content[1]"]);
 }

@@ -1,10 +1,9 @@
 //! Cache points that a model does not take. They change what a call costs, never what it means.
 
 use super::Settler;
-use crate::content::media::DocumentFormat;
 use crate::content::tool::Tool;
 use crate::content::{CachePointBlock, ContentKind};
-use crate::model::facts::CachePlace;
+use crate::model::facts::{CacheFacts, CachePlace};
 use crate::{CacheTtl, ChatRequest, ContentBlock, SystemContentBlock};
 
 pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
@@ -13,26 +12,23 @@ pub(super) fn settle(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     ttls(request, settler);
 }
 
-/// The kind of a block, and the format of a document.
-type Neighbour = (ContentKind, Option<DocumentFormat>);
-
 /// A cache point and where it stands.
 struct Point<'a> {
     place: CachePlace,
     path: String,
-    /// What is before it in its turn.
-    after: Option<&'a Neighbour>,
+    /// The kind of the block before it in its turn, if no point may stand right after that.
+    barred_by: Option<ContentKind>,
     point: &'a mut CachePointBlock,
 }
 
 /// Visits every cache point, in the order in which the model reads; one for which `keep` is false goes.
-fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
+fn retain(request: &mut ChatRequest, facts: &CacheFacts, mut keep: impl FnMut(Point<'_>) -> bool) {
     if let Some(config) = &mut request.tool_config {
         let mut index = 0..;
         config.tools.retain_mut(|tool| {
             let path = format!("toolConfig.tools[{}].cachePoint", index.next().unwrap_or(0));
             let Tool::CachePoint(point) = tool else { return true };
-            keep(Point { place: CachePlace::Tools, path, after: None, point })
+            keep(Point { place: CachePlace::Tools, path, barred_by: None, point })
         });
     }
     if let Some(blocks) = request.system.as_mut().filter(|blocks| !blocks.is_empty()) {
@@ -40,7 +36,7 @@ fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
         blocks.retain_mut(|block| {
             let path = format!("system[{}].cachePoint", index.next().unwrap_or(0));
             let SystemContentBlock::CachePoint(point) = block else { return true };
-            keep(Point { place: CachePlace::System, path, after: None, point })
+            keep(Point { place: CachePlace::System, path, barred_by: None, point })
         });
         if blocks.is_empty() {
             request.system = None;
@@ -50,15 +46,13 @@ fn retain(request: &mut ChatRequest, mut keep: impl FnMut(Point<'_>) -> bool) {
         let (mut index, mut before) = (0.., None);
         message.content.retain_mut(|block| {
             let index = index.next().unwrap_or(0);
-            let ContentBlock::CachePoint(point) = block else {
-                let format = if let ContentBlock::Document(it) = block { it.format.clone() } else { None };
-                before = Some((block.kind(), format));
-                return true;
-            };
+            let bar = facts.bars_points_after(block).then(|| block.kind());
+            let barred_by = std::mem::replace(&mut before, bar);
+            let ContentBlock::CachePoint(point) = block else { return true };
             let path = format!("messages[{turn}].content[{index}].cachePoint");
-            let is_kept = keep(Point { place: CachePlace::Messages, path, after: before.as_ref(), point });
-            if is_kept {
-                before = None;
+            let is_kept = keep(Point { place: CachePlace::Messages, path, barred_by, point });
+            if !is_kept {
+                before = barred_by;
             }
             is_kept
         });
@@ -69,23 +63,12 @@ fn places(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let profile = settler.profile;
     let takes_none = profile.features.prompt_caching == Some(false);
     let facts = &profile.cache;
-    if !takes_none
-        && facts.places.is_none()
-        && facts.not_after.is_none()
-        && facts.not_after_documents.is_none()
-    {
-        return;
-    }
-    let is_barred = |(kind, format): &&Neighbour| {
-        facts.not_after.as_ref().is_some_and(|kinds| kinds.contains(kind))
-            || facts.not_after_documents.iter().flatten().any(|barred| format.as_ref() == Some(barred))
-    };
-    retain(request, |point| {
+    retain(request, facts, |point| {
         let is_elsewhere = facts.places.as_ref().is_some_and(|places| !places.contains(&point.place));
-        let (rule, cannot) = match point.after.filter(is_barred) {
+        let (rule, cannot) = match point.barred_by {
             _ if takes_none => ("R-CACHE", "the model takes no cache points".to_owned()),
             _ if is_elsewhere => ("R-CACHE-PLACE", "the model takes no cache points here".to_owned()),
-            Some((kind, _)) => ("R-CACHE-PLACE", format!("the model takes no cache point after this {kind}")),
+            Some(kind) => ("R-CACHE-PLACE", format!("the model takes no cache point after this {kind}")),
             None => return true,
         };
         !settler.degrades(rule, point.path, &cannot, "left out")
@@ -99,7 +82,7 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
         return;
     };
     let mut places = Vec::new();
-    retain(request, |point| {
+    retain(request, &settler.profile.cache, |point| {
         places.push(point.place);
         true
     });
@@ -111,7 +94,7 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     order.sort_by_key(|&index| (std::cmp::Reverse(places.get(index)), index));
     order.truncate(places.len() - max);
     let mut index = 0..;
-    retain(request, |point| {
+    retain(request, &settler.profile.cache, |point| {
         let is_too_many = index.next().is_some_and(|index| order.contains(&index));
         !is_too_many || !settler.degrades("R-CACHE-COUNT", point.path, &cannot, "left out")
     });
@@ -121,7 +104,7 @@ fn count(request: &mut ChatRequest, settler: &mut Settler<'_>) {
 fn ttls(request: &mut ChatRequest, settler: &mut Settler<'_>) {
     let profile = settler.profile;
     let mut is_shortened = false;
-    retain(request, |Point { path, point, .. }| {
+    retain(request, &profile.cache, |Point { path, point, .. }| {
         let is_known = |ttl: &&CacheTtl| !matches!(ttl, CacheTtl::Unknown(_));
         let taken = profile.cache.ttls.as_ref();
         let refused =

@@ -186,3 +186,38 @@ fn the_source_of_a_fact_is_named() {
     let paths: BTreeSet<_> = facts.iter().map(|fact| &fact.path).collect();
     assert_eq!(paths.len(), facts.len(), "one path, one fact");
 }
+
+#[test]
+fn what_no_source_denies_is_not_denied() {
+    for profile in Catalog::builtin().iter() {
+        let held = Catalog::builtin().sources(&profile.id);
+        let is_sourced = |fact: &str| held.iter().any(|it| it.path == fact && it.source.is_some());
+        for (fact, value) in [
+            ("features.structured_output", profile.features.structured_output),
+            ("features.tool_choice", profile.features.tool_choice),
+        ] {
+            assert!(value != Some(false) || is_sourced(fact), "{fact} of {}", profile.id);
+        }
+    }
+    let stops = |id| Catalog::builtin().profile(&ModelId::from(id)).sampling.max_stop_sequences;
+    assert_eq!((stops("qwen.qwen3-235b-a22b-2507-v1:0"), stops("qwen.qwen3-32b-v1:0")), (Some(0), None));
+}
+
+#[test]
+fn what_is_known_of_reasoning_and_limits() {
+    let of = |id: &str| Catalog::builtin().profile(&ModelId::from(id)).into_owned();
+    assert_eq!(of("openai.gpt-oss-20b-1:0").reasoning.always, Some(true));
+    assert_eq!(of("qwen.qwen3-32b-v1:0").reasoning.always, Some(false));
+    assert_eq!(of("moonshot.kimi-k2-thinking").reasoning.always, None);
+    assert_eq!(of("us.anthropic.claude-opus-4-7").reasoning.with_forced_tool, Some(false));
+    assert_eq!(of("us.anthropic.claude-opus-4-6-v1").reasoning.with_forced_tool, None);
+    for (id, tokens) in [
+        ("us.anthropic.claude-3-7-sonnet-20250219-v1:0", 131_072),
+        ("us.anthropic.claude-sonnet-4-6", 128_000),
+        ("us.deepseek.r1-v1:0", 32_768),
+        ("us.meta.llama3-1-8b-instruct-v1:0", 8192),
+        ("google.gemma-3-27b-it", 8192),
+    ] {
+        assert_eq!(of(id).max_output_tokens, Some(tokens), "{id}");
+    }
+}
