@@ -149,3 +149,18 @@ async fn reasoning_that_cannot_be_replayed_stays_whole_or_goes() {
     client.chat(request).await.unwrap();
     assert_eq!(local.received()[0].json["messages"][1]["content"][0], signed);
 }
+
+#[tokio::test]
+async fn a_model_without_converse_is_asked_natively_where_that_is_the_way() {
+    let mut catalog = Catalog::builtin().clone();
+    let facts = "[models.\"anthropic.claude-native-only\"]\naccess.operations = [\"InvokeModel\"]\nmax_output_tokens = 4096\n";
+    catalog.extend_toml(facts).unwrap();
+    let local = LocalBedrock::builder().start().await.unwrap();
+    let converse = builder(&local.endpoint()).catalog(catalog.clone()).build().await.unwrap();
+    let error = converse.chat(chat("anthropic.claude-native-only")).await.unwrap_err();
+    assert!(error.message().contains("R-OPERATION"), "{error}");
+    let native = builder(&local.endpoint()).catalog(catalog).api_mode(ApiMode::Invoke).build().await.unwrap();
+    assert!(!native.chat(chat("anthropic.claude-native-only")).await.unwrap().text().is_empty());
+    let error = native.chat_stream(chat("anthropic.claude-native-only")).await.unwrap_err();
+    assert!(error.message().contains("InvokeModelWithResponseStream"), "{error}");
+}

@@ -77,10 +77,11 @@ impl Bedrock {
     }
 
     async fn chat(self, request: ChatRequest) -> Result<ChatResponse, Error> {
-        let operation = Operation::Converse;
+        let is_native = self.0.settings.is_native(&request.model);
+        let operation = if is_native { Operation::InvokeModel } else { Operation::Converse };
         let region = self.0.sdk.region();
         let (mut request, back) = self.0.settings.preparation.chat(request, operation, region)?.split();
-        if self.0.settings.is_native(&request.model) {
+        if is_native {
             return native::chat(&self.0, request).await.map(|response| back.response(response));
         }
         let call = converse(&mut request, operation, "converse")?;
@@ -91,10 +92,12 @@ impl Bedrock {
     }
 
     async fn chat_stream(self, ChatStreamRequest(request): ChatStreamRequest) -> Result<ChatStream, Error> {
-        let operation = Operation::ConverseStream;
+        let is_native = self.0.settings.is_native(&request.model);
+        let operation =
+            if is_native { Operation::InvokeModelWithResponseStream } else { Operation::ConverseStream };
         let region = self.0.sdk.region();
         let (mut request, back) = self.0.settings.preparation.chat(request, operation, region)?.split();
-        if self.0.settings.is_native(&request.model) {
+        if is_native {
             return native::chat_stream(&self.0, request).await.map(|stream| back.stream(stream));
         }
         let call = converse(&mut request, operation, "converse-stream")?;

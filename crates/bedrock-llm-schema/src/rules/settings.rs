@@ -99,7 +99,9 @@ pub(super) fn guardrail(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 pub(super) fn stream_mode(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let guardrail = subject.request.guardrail_config.as_ref();
     let mode = guardrail.and_then(|config| config.stream_processing_mode.as_ref());
-    if mode.is_some() && subject.operation != Operation::ConverseStream {
+    let is_stream =
+        matches!(subject.operation, Operation::ConverseStream | Operation::InvokeModelWithResponseStream);
+    if mode.is_some() && !is_stream {
         report.add("guardrailConfig.streamProcessingMode", "only streams have it", "leave it out or stream");
     }
 }
