@@ -114,8 +114,10 @@ impl Catalog {
             return Cow::Borrowed(known);
         }
         let mut profile = ModelProfile::new(id.clone());
-        for facts in self.facts.iter().filter(|facts| facts.hold_for(id)) {
-            profile.overlay(&facts.profile);
+        if let Some(base) = id.base() {
+            for facts in self.facts.iter().filter(|facts| facts.hold_for_base(base)) {
+                profile.overlay(&facts.profile);
+            }
         }
         Cow::Owned(profile)
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Changes;
 use crate::content::tool::{Tool, ToolChoice, ToolConfig};
+use crate::model::ModelIdKind;
 use crate::{ChatRequest, Message, ToolSpec};
 
 /// What a derived tool says of itself, so that the model does not call it again.
@@ -15,7 +16,8 @@ pub(super) fn derive(request: &mut ChatRequest, changes: &mut Changes) {
     let is_declared = request.tool_config.as_ref().is_some_and(|config| {
         config.tools.iter().any(|tool| matches!(tool, Tool::ToolSpec(_) | Tool::Unknown(_)))
     });
-    if is_declared {
+    // a managed prompt has its own tools, and the service takes none beside it
+    if is_declared || request.model.kind() == ModelIdKind::Prompt {
         return;
     }
     let mut names: Vec<&str> = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::Changes;
 use crate::content::ContentKind;
-use crate::model::ModelProfile;
+use crate::model::{ModelIdKind, ModelProfile};
 use crate::{
     ChatRequest, ContentBlock, Message, Role, SystemContentBlock, ToolResultBlock, ToolResultContentBlock,
 };
@@ -34,12 +34,14 @@ pub(super) fn mend(messages: &mut Vec<Message>, profile: &ModelProfile, changes:
 /// Whether [`mend`] has nothing to do.
 pub(crate) fn is_mended(messages: &[Message], profile: &ModelProfile) -> bool {
     !is_assistant_first(messages, profile)
-        && !messages.iter().any(|message| says_nothing(message) || message.content.iter().any(is_unclean))
+        && !messages.iter().any(|message| says_nothing(message) || is_unclean(message))
 }
 
 /// Whether the assistant speaks before the user; instructions of the system are no turn in that.
 fn is_assistant_first(messages: &[Message], profile: &ModelProfile) -> bool {
+    // a managed prompt may begin the conversation itself
     profile.turns.first_assistant != Some(true)
+        && profile.id.kind() != ModelIdKind::Prompt
         && messages.iter().find(|it| it.role != Role::System).is_some_and(|it| it.role == Role::Assistant)
 }
 
@@ -53,18 +55,36 @@ pub(super) fn is_blank(block: &ContentBlock) -> bool {
     matches!(block, ContentBlock::Text(text) if text.trim().is_empty())
 }
 
-/// Blank text beside other content is taken by the service (recording 08327e4d4f6c): only empty text is unclean.
-fn is_unclean(block: &ContentBlock) -> bool {
-    match block {
-        ContentBlock::Text(text) => text.is_empty(),
+fn is_unclean(message: &Message) -> bool {
+    message.content.iter().any(|block| match block {
         ContentBlock::ToolResult(result) => is_unclean_result(result),
-        _ => false,
-    }
+        block => is_void(&message.role, block),
+    })
+}
+
+/// A user's blank text beside other content is taken by the service (recording 08327e4d4f6c), only empty text is not;
+/// an assistant's is not taken by Claude: "text content blocks must contain non-whitespace text"
+/// (github.com/NousResearch/hermes-agent/issues/63983).
+fn is_void(role: &Role, block: &ContentBlock) -> bool {
+    matches!(block, ContentBlock::Text(text) if text.is_empty() || (*role == Role::Assistant && text.trim().is_empty()))
 }
 
 /// A tool that the service ran speaks for itself.
 fn is_unclean_result(result: &ToolResultBlock) -> bool {
-    result.r#type.is_none() && (result.content.is_empty() || result.content.iter().any(is_blank_piece))
+    let is_unclean_piece = |piece| is_blank_piece(piece) || is_bare_json(piece);
+    result.r#type.is_none() && (result.content.is_empty() || result.content.iter().any(is_unclean_piece))
+}
+
+/// "Provide a json object for the field": what is no object is said as text.
+fn is_bare_json(piece: &ToolResultContentBlock) -> bool {
+    matches!(piece, ToolResultContentBlock::Json(value) if !value.is_object())
+}
+
+/// The JSON of a tool result as text; a string is the text that it is.
+fn as_text(piece: &mut ToolResultContentBlock) {
+    if let ToolResultContentBlock::Json(value) = piece {
+        *piece = value.as_str().map_or_else(|| value.to_string(), str::to_owned).into();
+    }
 }
 
 fn is_blank_piece(piece: &ToolResultContentBlock) -> bool {
@@ -74,7 +94,8 @@ fn is_blank_piece(piece: &ToolResultContentBlock) -> bool {
 /// Takes empty texts out of a turn that says something, and gives silent tool results a text.
 pub(crate) fn clean(turn: usize, message: &mut Message, changes: &mut Changes) {
     let blocks = message.content.len();
-    message.content.retain(|block| !matches!(block, ContentBlock::Text(text) if text.is_empty()));
+    let role = &message.role;
+    message.content.retain(|block| !is_void(role, block));
     let dropped = blocks - message.content.len();
     if dropped > 0 {
         let note = format!("left out empty texts: {dropped}");
@@ -85,13 +106,19 @@ pub(crate) fn clean(turn: usize, message: &mut Message, changes: &mut Changes) {
         if !is_unclean_result(result) {
             continue;
         }
-        result.content.retain(|piece| !is_blank_piece(piece));
         let path = format!("messages[{turn}].content[{block}].toolResult.content");
         let id = &result.tool_use_id;
+        if result.content.iter().any(is_bare_json) {
+            result.content.iter_mut().filter(|piece| is_bare_json(piece)).for_each(as_text);
+            let note = format!("made text of what is no JSON object in the output of tool call {id}");
+            changes.mended("R-TOOL-RESULT", path.as_str(), note);
+        }
+        let pieces = result.content.len();
+        result.content.retain(|piece| !is_blank_piece(piece));
         if result.content.is_empty() {
             result.content.push(NO_OUTPUT.into());
             changes.mended("R-TOOL-RESULT", path, format!("said that tool call {id} had no output"));
-        } else {
+        } else if result.content.len() < pieces {
             let note = format!("left out blank texts beside the output of tool call {id}");
             changes.mended("R-TOOL-RESULT", path, note);
         }
@@ -162,6 +189,40 @@ mod tests {
         merge(&mut messages, profile, &mut changes);
         assert!(is_mended(&messages, profile));
         (messages, rules(changes))
+    }
+
+    #[test]
+    fn an_assistant_s_blank_text_goes_beside_other_content_too() {
+        let call = crate::ToolUseBlock::new("t", "f", serde_json::json!({}));
+        let (messages, rules) =
+            mended(vec![Message::user("a"), Message::assistant("\n\n").with(call)], &ModelProfile::default());
+        assert_eq!(messages[1].content.len(), 1);
+        assert_eq!(rules, ["R-BLANK-TEXT"]);
+    }
+
+    #[test]
+    fn output_that_is_no_json_object_becomes_text() {
+        for (value, text) in [
+            (serde_json::json!([1, "b"]), r#"[1,"b"]"#),
+            (serde_json::json!("words"), "words"),
+            (serde_json::json!(null), "null"),
+        ] {
+            let result = Message::user(ToolResultBlock::json("t", value));
+            let (messages, rules) = mended(vec![Message::user("a"), result], &ModelProfile::default());
+            let result = messages[0].tool_results().next().unwrap();
+            assert_eq!(result.content, [ToolResultContentBlock::from(text)]);
+            assert_eq!(rules[0], "R-TOOL-RESULT");
+        }
+        let object = Message::user(ToolResultBlock::json("t", serde_json::json!({"a": 1})));
+        assert_eq!(mended(vec![object.clone()], &ModelProfile::default()), (vec![object], vec![]));
+    }
+
+    #[test]
+    fn a_managed_prompt_may_begin_the_conversation() {
+        let prompt = ModelProfile::new("arn:aws:bedrock:us-east-1:123456789012:prompt/ABCDEFGHIJ:1");
+        let history = || vec![Message::assistant("And?"), Message::user("Go on.")];
+        assert_eq!(mended(history(), &prompt), (history(), vec![]));
+        assert_eq!(mended(history(), &ModelProfile::default()).1, ["R-FIRST-TURN"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::place::{all_results, blocks, calls, repeated, results};
 use super::rule::{RuleReport, Subject};
 use super::tools::malformed;
 use crate::content::ContentKind;
-use crate::{ContentBlock, Family, Message, ToolResultStatus};
+use crate::{ContentBlock, Family, Message, ToolResultContentBlock, ToolResultStatus};
 
 /// Every tool call of a turn is answered in the next one, and every answer has its call in the turn before.
 pub(super) fn pairs(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
@@ -123,6 +123,24 @@ pub(super) fn result_content(subject: &Subject<'_>, report: &mut RuleReport<'_>)
             );
             let path = format!("{}.toolResult.content", place.path());
             report.add_saying(path, "an error without content", "say what went wrong", Some(says));
+        }
+        for (piece, content) in result.content.iter().enumerate() {
+            if matches!(content, ToolResultContentBlock::Json(value) if !value.is_object())
+                && result.r#type.is_none()
+            {
+                // github.com/sigoden/aichat/pull/1550
+                let says = format!(
+                    "The format of the value at {}.toolResult.content.{piece}.json is invalid. Provide a json object for the field and try again.",
+                    place.dotted()
+                );
+                let path = format!("{}.toolResult.content[{piece}].json", place.path());
+                report.add_saying(
+                    path,
+                    "JSON that is no object",
+                    "wrap it in one, or say it as text",
+                    Some(says),
+                );
+            }
         }
         let taken = subject.profile.tools.result_content.as_ref().filter(|_| !subject.takes_no_tools());
         let Some(taken) = taken else { continue };

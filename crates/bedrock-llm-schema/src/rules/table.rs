@@ -222,11 +222,11 @@ pub static RULES: &[Rule] = &[
         .mended("give each call its own id"),
     Rule::new(
         "R-TOOL-RESULT",
-        "a tool result holds what the model takes, and an error is not empty",
+        "a tool result holds what the model takes, its JSON is an object, and an error is not empty",
         Check::Chat(calls::result_content),
     )
-        .applies_to("every model for errors; tools.result_content")
-        .source("recording 422a9686572d; github.com/aws-samples/sample-multi-agent-orchestration-chat-on-agentcore/issues/15")
+        .applies_to("every model for errors and JSON; tools.result_content")
+        .source("recording 422a9686572d; github.com/sigoden/aichat/pull/1550; github.com/aws-samples/sample-multi-agent-orchestration-chat-on-agentcore/issues/15")
         .mended("put it beside the result, or say it in text"),
     Rule::new(
         "R-TOOL-STATUS",

@@ -14,7 +14,9 @@ pub(super) fn messages(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
 
 pub(super) fn first(subject: &Subject<'_>, report: &mut RuleReport<'_>) {
     let first = subject.request.messages.first();
+    // a managed prompt may begin the conversation itself
     if first.is_some_and(|first| first.role == Role::Assistant)
+        && subject.request.model.kind() != ModelIdKind::Prompt
         && subject.profile.turns.first_assistant != Some(true)
     {
         report.add("messages[0].role", "the first turn is the model's", "begin with the user's");
