@@ -103,8 +103,9 @@ impl Normalizer {
         mend_history(&mut request.messages, profile, &mut changes);
         documents::introduce(&mut request.messages, profile, &mut changes);
         documents::mend(&mut request.messages, &mut changes);
-        tool_config::derive(&mut request, &mut changes);
+        // before tools are derived, since no model shall be made to call one that only history knows
         unsupported::settle_choice(&mut request, profile, choice, &mut changes);
+        tool_config::derive(&mut request, &mut changes);
         // last, since it depends on settings, turns and the choice of tools alike
         reasoning::lower(&mut request, profile, self, &mut changes);
         tool_schema::lower(&mut request, profile, &mut changes);

@@ -16,8 +16,12 @@ pub(super) fn derive(request: &mut ChatRequest, changes: &mut Changes) {
     let is_declared = request.tool_config.as_ref().is_some_and(|config| {
         config.tools.iter().any(|tool| matches!(tool, Tool::ToolSpec(_) | Tool::Unknown(_)))
     });
-    // a managed prompt has its own tools, and the service takes none beside it
-    if is_declared || request.model.kind() == ModelIdKind::Prompt {
+    let is_forced = request.tool_config.as_ref().is_some_and(|config| {
+        config.tools.is_empty() && !matches!(config.tool_choice, None | Some(ToolChoice::Auto(_)))
+    });
+    // a managed prompt has its own tools, and the service takes none beside it; a choice that forces a tool where
+    // there is none would force one that only history knows
+    if is_declared || is_forced || request.model.kind() == ModelIdKind::Prompt {
         return;
     }
     let mut names: Vec<&str> = Vec::new();
@@ -110,5 +114,24 @@ mod tests {
         assert_eq!((request.tool_config, changes[0].rule), (None, "R-TOOLS"));
         let forced = empty.tool_choice(ToolChoice::any());
         assert_eq!(derived(forced.clone()), (forced, vec![]));
+    }
+
+    #[test]
+    fn no_tool_that_only_history_knows_is_forced() {
+        let call = ToolUseBlock::new("t", "f", json!({}));
+        let request = || {
+            ChatRequest::new("m")
+                .message("a")
+                .message(Message::assistant(call.clone()))
+                .message(ToolResultBlock::text("t", "b"))
+                .tool_choice(ToolChoice::any())
+        };
+        let profile = crate::model::ModelProfile::default();
+        let refused = crate::Normalizer::new().normalize(request(), &profile);
+        let violations = refused.request.validate().unwrap_err();
+        assert_eq!(violations.0[0].rule, "R-TOOLS");
+        let degrading = crate::Normalizer::new().on_unsupported(crate::OnUnsupported::Degrade);
+        let config = degrading.normalize(request(), &profile).request.tool_config.unwrap();
+        assert_eq!((config.tools.len(), config.tool_choice), (1, None));
     }
 }

@@ -204,6 +204,7 @@ pub(super) fn settle_choice(request: &mut ChatRequest, settler: &mut Settler<'_>
         })
     };
     let (rule, path, cannot) = match &config.tool_choice {
+        Some(ToolChoice::Auto(_)) => return,
         Some(_) if config.tools.is_empty() => {
             ("R-TOOLS", "toolConfig", "there is no tool to choose".to_owned())
         }
