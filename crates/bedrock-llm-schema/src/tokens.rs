@@ -53,8 +53,14 @@ impl ChatRequest {
     /// ```
     #[must_use]
     pub fn estimate_tokens(&self) -> TokenCount {
+        self.estimate_tokens_of(&self.model)
+    }
+
+    /// [`estimate_tokens`](Self::estimate_tokens), as this model counts.
+    #[must_use]
+    pub fn estimate_tokens_of(&self, model: &ModelId) -> TokenCount {
         let output = self.output_config.as_ref();
-        TokenCount::Estimated(Weights::of(&self.model).request(
+        TokenCount::Estimated(Weights::of(model).request(
             self.tool_config.as_ref(),
             self.system.as_deref().unwrap_or_default(),
             &self.messages,

@@ -9,10 +9,11 @@ use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported};
 use tower::layer::util::{Identity, Stack};
 
-use super::Client;
 use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
+use super::{Client, ClientService, Layers};
 use crate::bedrock::{Preparation, Settings as BedrockSettings};
+use crate::layers::StreamTimeoutLayer;
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 
 /// How long a stream may be silent. Healthy gaps of 57 s have been seen; 60 s is too short.
@@ -36,6 +37,7 @@ const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct ClientBuilder<L = Identity> {
     settings: Settings,
     bedrock: BedrockSettings,
+    layers: Layers,
     layer: L,
 }
 
@@ -51,9 +53,9 @@ impl ClientBuilder {
                 normalize: true,
                 validate: true,
             },
-            stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
         };
-        Self { settings: Settings::default(), bedrock, layer: Identity::new() }
+        let layers = Layers { stream_timeout: StreamTimeoutLayer::new().idle(STREAM_IDLE_TIMEOUT) };
+        Self { settings: Settings::default(), bedrock, layers, layer: Identity::new() }
     }
 }
 
@@ -158,7 +160,7 @@ impl<L> ClientBuilder<L> {
     pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         let limit = limit.into();
         self.settings.stream_idle_timeout = limit;
-        self.bedrock.stream_idle_timeout = limit;
+        self.layers.stream_timeout = self.layers.stream_timeout.idle(limit);
         self
     }
 
@@ -255,8 +257,8 @@ impl<L> ClientBuilder<L> {
     /// let builder = Client::builder().layer(TimeoutLayer::new(Duration::from_secs(600)));
     /// ```
     pub fn layer<N>(self, layer: N) -> ClientBuilder<Stack<L, N>> {
-        let Self { settings, bedrock, layer: inner } = self;
-        ClientBuilder { settings, bedrock, layer: Stack::new(inner, layer) }
+        let Self { settings, bedrock, layers, layer: inner } = self;
+        ClientBuilder { settings, bedrock, layers, layer: Stack::new(inner, layer) }
     }
 }
 
@@ -277,11 +279,12 @@ impl<L> ClientBuilder<L> {
     where
         L: ClientLayer,
     {
-        let Self { settings, bedrock, layer } = self;
+        let Self { settings, bedrock, layers, layer } = self;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
         let preparation = bedrock.preparation.clone();
-        Ok(Client::new(layer.apply(Bedrock::new(sdk, bedrock)), region, preparation))
+        let service = ClientService::new(Bedrock::new(sdk, bedrock), &layers);
+        Ok(Client::new(layer.apply(service), region, preparation))
     }
 
     /// The base service alone, for a stack of one's own; the layers are left out.

@@ -3,6 +3,7 @@
 mod builder;
 mod connect;
 mod count;
+mod service;
 mod settings;
 mod stack;
 
@@ -13,13 +14,15 @@ use std::task::{Context, Poll};
 
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
-    ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
-    CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse, InvokeStream,
-    InvokeStreamRequest, ModelId,
+    ApplyGuardrailRequest, ApplyGuardrailResponse, Call, CallOptions, ChatRequest, ChatResponse, ChatStream,
+    ChatStreamRequest, CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse,
+    InvokeStream, InvokeStreamRequest, ModelId,
 };
 use tower::{Service, ServiceExt as _};
 
 pub use builder::ClientBuilder;
+pub use service::ClientService;
+pub(crate) use service::Layers;
 use stack::Stack;
 pub use stack::{ClientLayer, ClientRequest};
 
@@ -40,7 +43,11 @@ use crate::bedrock::Preparation;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    /// For calls that bring none of their own.
+    options: Option<Arc<CallOptions>>,
+}
 
 struct Inner {
     stack: Stack,
@@ -56,27 +63,55 @@ impl Client {
     }
 
     fn new(stack: Stack, region: Option<String>, preparation: Preparation) -> Self {
-        Self(Arc::new(Inner { stack, region, preparation, uncounted: count::Uncounted::default() }))
+        let uncounted = count::Uncounted::default();
+        Self { inner: Arc::new(Inner { stack, region, preparation, uncounted }), options: None }
     }
 
     /// The AWS region calls go to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.0.region.as_deref()
+        self.inner.region.as_deref()
     }
 
     /// What is known of a model: from [`ClientBuilder::catalog`], or the built-in facts.
     #[must_use]
     pub fn profile(&self, model: &ModelId) -> Cow<'_, ModelProfile> {
-        self.0.preparation.profile(model)
+        self.inner.preparation.profile(model)
     }
 
-    /// Sends a request of any type.
+    /// The same client for calls that want something beside their answer: a priority, a time limit, …
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use bedrock_llm_client::Client;
+    /// use bedrock_llm_schema::{CallOptions, ChatRequest, Priority};
+    ///
+    /// # async fn run(client: Client) -> Result<(), bedrock_llm_schema::Error> {
+    /// let background = client.with(CallOptions::new().priority(Priority::Batch).timeout(Duration::from_secs(600)));
+    /// background.chat(ChatRequest::new("us.amazon.nova-lite-v1:0").message("Summarise …")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { inner: Arc::clone(&self.inner), options: Some(Arc::new(options)) }
+    }
+
+    /// The request with this client's wishes, where it has none of its own.
+    fn wish<R: ClientRequest>(&self, request: R) -> Call<R::Bare> {
+        let call = request.into_call();
+        match &self.options {
+            Some(options) if call.given_options().is_none() => call.with_options(Arc::clone(options)),
+            _ => call,
+        }
+    }
+
+    /// Sends a request of any type, bare or as a [`Call`] with options of its own.
     ///
     /// # Errors
     /// What the service refused, what failed on the way, or what a layer decided; [`Error::kind`] tells.
     pub async fn send<R: ClientRequest>(&self, request: R) -> Result<R::Response, Error> {
-        R::service(&self.0.stack).clone().oneshot(request).await
+        R::service(&self.inner.stack).clone().oneshot(self.wish(request)).await
     }
 
     /// Continues a conversation and waits for the whole answer.
@@ -150,12 +185,15 @@ impl<R: ClientRequest> Service<R> for Client {
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        Box::pin(R::service(&self.0.stack).clone().oneshot(request))
+        Box::pin(R::service(&self.inner.stack).clone().oneshot(self.wish(request)))
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("region", &self.0.region).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("region", &self.inner.region)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

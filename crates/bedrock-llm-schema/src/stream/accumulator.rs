@@ -85,8 +85,14 @@ impl Accumulator {
     pub fn push(&mut self, event: &StreamEvent) {
         match event {
             StreamEvent::MessageStart(start) => {
+                if event.is_restart() {
+                    *self = Self::new();
+                }
                 self.role = Some(start.role.clone());
-                self.extra.extend(start.extra.clone());
+                // the mark of a restart is for who reads along, not a part of the answer
+                if !event.is_restart() {
+                    self.extra.extend(start.extra.clone());
+                }
             }
             StreamEvent::ContentBlockStart(start) => {
                 self.block(start.content_block_index).start(&start.start);
@@ -103,6 +109,12 @@ impl Accumulator {
             StreamEvent::Metadata(metadata) => self.metadata = Some(metadata.clone()),
             StreamEvent::Unknown(_) => {}
         }
+    }
+
+    /// What the call used, once the service has said so.
+    #[must_use]
+    pub fn usage(&self) -> Option<&Usage> {
+        self.metadata.as_ref().map(|metadata| &metadata.usage)
     }
 
     /// Whether any event has brought content.

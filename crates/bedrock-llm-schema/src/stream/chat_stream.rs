@@ -1,19 +1,18 @@
-//! Streams that a call gives: of events, of text, of native chunks.
+//! Streams that a chat gives: of events, of text.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_core::Stream;
 
 use super::{Accumulator, Ending, StreamEvent};
 use crate::error::{Error, ErrorKind};
-use crate::{Change, ChatResponse, Operation};
+use crate::response::{AnsweredBy, End, EndHooks, Outcome, Response};
+use crate::{Change, ChatResponse, Operation, Usage};
 
 type Events = Pin<Box<dyn Stream<Item = Result<StreamEvent, Error>> + Send>>;
-type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 
 /// A streamed answer: `Stream<Item = Result<StreamEvent, Error>>`.
 ///
@@ -22,9 +21,14 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
 /// Dropping it closes the connection.
 pub struct ChatStream {
     events: Events,
+    /// The first item, where it was waited for and nobody has taken it yet.
+    first: Option<Result<StreamEvent, Error>>,
+    begun: bool,
     answer: Accumulator,
     request_id: Option<String>,
     changes: Vec<Change>,
+    answered_by: Option<Box<AnsweredBy>>,
+    end_hooks: EndHooks,
     done: bool,
 }
 
@@ -36,9 +40,13 @@ impl ChatStream {
     ) -> Self {
         Self {
             events: Box::pin(events),
+            first: None,
+            begun: false,
             answer: Accumulator::new(),
             request_id,
             changes: Vec::new(),
+            answered_by: None,
+            end_hooks: EndHooks::default(),
             done: false,
         }
     }
@@ -57,15 +65,27 @@ impl ChatStream {
 
     /// The same stream with this said of its request.
     #[must_use]
-    pub fn with_changes(self, changes: Vec<Change>) -> Self {
-        Self { changes, ..self }
+    pub fn with_changes(mut self, changes: Vec<Change>) -> Self {
+        self.changes = changes;
+        self
+    }
+
+    /// Says more of what was changed in its request.
+    pub fn add_changes(&mut self, changes: Vec<Change>) {
+        self.changes.extend(changes);
+    }
+
+    /// Who answers, where the call could have gone to several.
+    #[must_use]
+    pub fn answered_by(&self) -> Option<&AnsweredBy> {
+        self.answered_by.as_deref()
     }
 
     /// The answer so far.
     #[must_use]
     pub fn response(&self) -> ChatResponse {
-        let changes = self.changes.clone();
-        ChatResponse { request_id: self.request_id.clone(), changes, ..self.answer.response() }
+        let (changes, answered_by) = (self.changes.clone(), self.answered_by.clone());
+        ChatResponse { request_id: self.request_id.clone(), changes, answered_by, ..self.answer.response() }
     }
 
     /// The next event; `None` when the answer is whole.
@@ -102,11 +122,21 @@ impl ChatStream {
 
     /// The same stream with its events passed through `wrap`, as a layer does that watches or times them.
     #[must_use]
-    pub fn map_events<S>(self, wrap: impl FnOnce(Events) -> S) -> Self
+    pub fn map_events<S>(mut self, wrap: impl FnOnce(Events) -> S) -> Self
     where
         S: Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
     {
-        Self { events: Box::pin(wrap(self.events)), ..self }
+        self.wrap_events(wrap);
+        self
+    }
+
+    /// [`map_events`](Self::map_events) in place.
+    pub fn wrap_events<S>(&mut self, wrap: impl FnOnce(Events) -> S)
+    where
+        S: Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
+    {
+        let events = std::mem::replace(&mut self.events, Box::pin(Nothing));
+        self.events = Box::pin(wrap(events));
     }
 
     fn explain(&self, error: Error) -> Error {
@@ -116,19 +146,13 @@ impl ChatStream {
             None => error,
         }
     }
-}
 
-impl Stream for ChatStream {
-    type Item = Result<StreamEvent, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.done {
-            return Poll::Ready(None);
-        }
-        let item = match ready!(self.events.as_mut().poll_next(cx)) {
+    /// Takes note of an item, and of the end if it is the last.
+    fn pass(&mut self, item: Option<Result<StreamEvent, Error>>) -> Option<Result<StreamEvent, Error>> {
+        let item = match item {
             Some(Ok(event)) => {
                 self.answer.push(&event);
-                return Poll::Ready(Some(Ok(event)));
+                return Some(Ok(event));
             }
             // the answer is whole; that the connection then broke or fell silent takes nothing from it
             Some(Err(error)) if self.answer.ending() != Ending::Truncated && lost_the_connection(&error) => {
@@ -142,7 +166,93 @@ impl Stream for ChatStream {
             None => None,
         };
         self.done = true;
-        Poll::Ready(item)
+        let outcome = match &item {
+            Some(Err(error)) => Outcome::Failed(error),
+            _ => Outcome::Completed,
+        };
+        self.end_hooks.tell(&End::new(outcome, self.answer.usage()));
+        item
+    }
+}
+
+impl Stream for ChatStream {
+    type Item = Result<StreamEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let item = match self.first.take() {
+            Some(first) => Some(first),
+            None => ready!(self.events.as_mut().poll_next(cx)),
+        };
+        self.begun = true;
+        Poll::Ready(self.pass(item))
+    }
+}
+
+impl Response for ChatStream {
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.begun {
+            return Poll::Ready(Ok(()));
+        }
+        let first = ready!(self.events.as_mut().poll_next(cx));
+        self.begun = true;
+        match first {
+            Some(Ok(event)) => {
+                self.first = Some(Ok(event));
+                Poll::Ready(Ok(()))
+            }
+            broken => match self.pass(broken) {
+                Some(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(())),
+            },
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.answer.usage().cloned()
+    }
+
+    fn on_end(&mut self, hook: impl FnOnce(&End<'_>) + Send + 'static) {
+        if self.done {
+            hook(&End::new(Outcome::Completed, self.answer.usage()));
+        } else {
+            self.end_hooks.add(hook);
+        }
+    }
+
+    fn chat_stream_mut(&mut self) -> Option<&mut ChatStream> {
+        Some(self)
+    }
+
+    fn set_answered_by(&mut self, who: AnsweredBy) {
+        self.answered_by = Some(Box::new(who));
+    }
+}
+
+/// A stream that nobody reads to its end is one that is over: whoever counts on the end is told.
+impl Drop for ChatStream {
+    fn drop(&mut self) {
+        if self.done || self.end_hooks.is_empty() {
+            return;
+        }
+        let outcome = match self.answer.ending() {
+            Ending::Truncated => Outcome::Abandoned,
+            _ => Outcome::Completed,
+        };
+        self.end_hooks.tell(&End::new(outcome, self.answer.usage()));
+    }
+}
+
+/// What stands for a stream while it is being wrapped.
+struct Nothing;
+
+impl Stream for Nothing {
+    type Item = Result<StreamEvent, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
     }
 }
 
@@ -187,47 +297,6 @@ impl Stream for TextStream {
                 None => return Poll::Ready(None),
             }
         }
-    }
-}
-
-/// The native chunks of a streamed answer: `Stream<Item = Result<Bytes, Error>>`, each the JSON of one chunk.
-pub struct InvokeStream {
-    chunks: Chunks,
-    request_id: Option<String>,
-}
-
-impl InvokeStream {
-    /// A stream over chunks as a transport gives them.
-    pub fn new(
-        chunks: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
-        request_id: Option<String>,
-    ) -> Self {
-        Self { chunks: Box::pin(chunks), request_id }
-    }
-
-    /// The service's id for this call.
-    #[must_use]
-    pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
-    }
-
-    /// The next chunk.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        poll_fn(|cx| self.chunks.as_mut().poll_next(cx)).await
-    }
-}
-
-impl Stream for InvokeStream {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.chunks.as_mut().poll_next(cx)
-    }
-}
-
-impl fmt::Debug for InvokeStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InvokeStream").field("request_id", &self.request_id).finish_non_exhaustive()
     }
 }
 
@@ -306,5 +375,72 @@ mod tests {
         let mut items = whole();
         items.push(Err(Error::new(ErrorKind::Internal, "exception")));
         assert!(run(items).1.is_some());
+    }
+
+    /// How a stream ended, for one who asked to be told.
+    fn told(stream: &mut ChatStream) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let note = std::sync::Arc::clone(&seen);
+        stream.on_end(move |end| {
+            let outcome = match end.outcome {
+                Outcome::Completed => "completed",
+                Outcome::Failed(_) => "failed",
+                Outcome::Abandoned => "abandoned",
+            };
+            note.lock().unwrap().push(format!("{outcome} {:?}", end.usage.map(Usage::total)));
+        });
+        seen
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_told_once() {
+        let whole = [
+            Ok(StreamEvent::text(0, "Hi")),
+            Ok(StreamEvent::message_stop(StopReason::EndTurn)),
+            Ok(StreamEvent::metadata(Usage::new(1, 2), 3)),
+        ];
+        let mut stream = ChatStream::new(Items(Vec::from(whole).into_iter()), None);
+        let seen = told(&mut stream);
+        drop(drain(stream));
+        assert_eq!(*seen.lock().unwrap(), ["completed Some(3)"]);
+
+        let mut stream = ChatStream::new(Items(vec![Ok(StreamEvent::text(0, "Hi"))].into_iter()), None);
+        let seen = told(&mut stream);
+        drop(drain(stream));
+        assert_eq!(*seen.lock().unwrap(), ["failed None"]);
+
+        let mut stream = ChatStream::new(Items(vec![Ok(StreamEvent::text(0, "Hi"))].into_iter()), None);
+        let seen = told(&mut stream);
+        drop(stream);
+        assert_eq!(*seen.lock().unwrap(), ["abandoned None"]);
+    }
+
+    #[test]
+    fn a_stream_can_be_waited_for_until_it_begins() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut stream = ChatStream::new(Items(vec![Ok(StreamEvent::text(0, "Hi"))].into_iter()), None);
+        assert!(matches!(stream.poll_begun(&mut cx), Poll::Ready(Ok(()))));
+        assert!(matches!(stream.poll_begun(&mut cx), Poll::Ready(Ok(()))));
+        assert!(matches!(Pin::new(&mut stream).poll_next(&mut cx), Poll::Ready(Some(Ok(_)))));
+        let broken = vec![Err(Error::new(ErrorKind::Internal, "x"))];
+        let mut stream = ChatStream::new(Items(broken.into_iter()), None);
+        let seen = told(&mut stream);
+        assert!(matches!(stream.poll_begun(&mut cx), Poll::Ready(Err(_))));
+        assert_eq!(*seen.lock().unwrap(), ["failed None"]);
+    }
+
+    #[test]
+    fn a_restart_discards_what_came() {
+        let events = [
+            Ok(StreamEvent::message_start()),
+            Ok(StreamEvent::text(0, "Hel")),
+            Ok(StreamEvent::message_restart()),
+            Ok(StreamEvent::text(0, "Hello")),
+            Ok(StreamEvent::message_stop(StopReason::EndTurn)),
+        ];
+        let (stream, error) = run(Vec::from(events));
+        assert!(error.is_none());
+        assert_eq!(stream.response().text(), "Hello");
+        assert!(stream.response().extra.is_empty());
     }
 }
