@@ -41,16 +41,25 @@ impl Got {
 
     /// The frames of the stream; an error for one with a wrong checksum.
     pub fn frames(&self) -> Result<Vec<Frame>, String> {
+        Ok(self.messages()?.iter().map(Frame::from).collect())
+    }
+
+    /// The frames' payloads, be they JSON or not.
+    pub fn payloads(&self) -> Vec<Bytes> {
+        self.messages().unwrap().iter().map(|message| message.payload().clone()).collect()
+    }
+
+    fn messages(&self) -> Result<Vec<Message>, String> {
         let mut decoder = MessageFrameDecoder::new();
         let mut buffer = BytesMut::from(&*self.body);
-        let mut frames = Vec::new();
+        let mut messages = Vec::new();
         while buffer.has_remaining() {
             match decoder.decode_frame(&mut buffer).map_err(|error| error.to_string())? {
-                DecodedFrame::Complete(message) => frames.push(Frame::from(&message)),
-                DecodedFrame::Incomplete => return Ok(frames),
+                DecodedFrame::Complete(message) => messages.push(message),
+                DecodedFrame::Incomplete => break,
             }
         }
-        Ok(frames)
+        Ok(messages)
     }
 
     pub fn kinds(&self) -> Vec<String> {
@@ -126,6 +135,18 @@ pub async fn converse(local: &LocalBedrock, model: &str, text: &str) -> Got {
 
 pub async fn converse_stream(local: &LocalBedrock, model: &str, text: &str) -> Got {
     post(local, &format!("/model/{model}/converse-stream"), &user(text)).await
+}
+
+/// What the system said of a connection that broke.
+pub fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// A Converse body.
