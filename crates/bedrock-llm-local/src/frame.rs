@@ -86,6 +86,8 @@ fn written(message: &Message) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -115,8 +117,13 @@ mod tests {
         assert_eq!(split(whole.clone().into()), [first.clone(), second.clone()]);
         let cut = Bytes::from(whole).slice(..first.len() + 20);
         assert_eq!(split(cut), [first, second.slice(..20)]);
-        for odd in [&b""[..], b"\0\0", b"\0\0\0\0and more", b"\xff\xff\xff\xffand more"] {
-            assert_eq!(split(Bytes::from_static(odd)).concat(), odd);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_split_is_still_all_there(bytes: Vec<u8>, length in 0_u32..64) {
+            let bytes = [&length.to_be_bytes()[..], &bytes].concat();
+            prop_assert_eq!(split(bytes.clone().into()).concat(), bytes);
         }
     }
 

@@ -3,18 +3,15 @@
 
 mod common;
 
-use std::time::Duration;
-
-use bedrock_llm_local::{Fault, FaultPlan, FaultRule, LocalBedrock, Stats};
+use bedrock_llm_local::{Fault, FaultPlan, FaultRule, LocalBedrock};
 use bytes::Bytes;
-use common::{CLAUDE, converse, converse_stream};
+use common::{CLAUDE, converse, converse_stream, until};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 /// Status, `allow` and body of a control request.
 async fn control(
@@ -95,16 +92,6 @@ async fn a_bad_plan_is_refused_and_the_old_one_stays() {
     assert_eq!(control(&local, Method::PUT, "/_local/stats", "", "").await.0, 405);
     assert_eq!(control(&local, Method::GET, "/_local/other", "", "").await.0, 404);
     assert_eq!(local.faults().plan, plan);
-}
-
-/// Waits until the counters are so; the clock is paused, so that only the sockets take time.
-async fn until(local: &LocalBedrock, is_so: impl Fn(&Stats) -> bool) {
-    let waited = timeout(Duration::from_secs(600), async {
-        while !is_so(&local.stats()) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    });
-    assert!(waited.await.is_ok(), "{:?}", local.stats());
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,9 @@ use super::FaultRule;
 /// A rule that fires adds its latency, if it has one; if it has a fault, that is the request's fault, and the rules after it
 /// neither see nor count the request. So latencies add up, and the first fault wins.
 ///
+/// What is drawn depends on the seed, the rule's place and the number the rule gives the request, and on nothing else. Requests one
+/// after the other are hit the same way in each run; of requests at once, which gets which number is chance.
+///
 /// ```
 /// use bedrock_llm_local::FaultPlan;
 ///
