@@ -1,4 +1,5 @@
 //! The command as a user runs it, against the embedded endpoint.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use assert_cmd::Command;
 use predicates::prelude::*;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_path_to_error as by_path;
 
 use super::FaultRule;
 
@@ -108,8 +109,10 @@ impl FaultPlan {
     /// When the text is not TOML, a key is unknown, or a value cannot be.
     pub fn from_toml_str(text: &str) -> Result<Self, FaultPlanError> {
         let toml = toml::Deserializer::parse(text).map_err(FaultPlanError::syntax)?;
-        let form: Form =
-            serde_path_to_error::deserialize(toml).map_err(|error| FaultPlanError::invalid(&error))?;
+        let form: Form = by_path::deserialize(toml).map_err(|error: by_path::Error<toml::de::Error>| {
+            // the field says where; the message alone says why, without a picture of the line
+            FaultPlanError::invalid(error.path(), error.inner().message())
+        })?;
         form.try_into()
     }
 
@@ -119,8 +122,9 @@ impl FaultPlan {
     /// When the text is not JSON, a key is unknown, or a value cannot be.
     pub fn from_json(text: &[u8]) -> Result<Self, FaultPlanError> {
         let json: serde_json::Value = serde_json::from_slice(text).map_err(FaultPlanError::syntax)?;
-        let form: Form =
-            serde_path_to_error::deserialize(json).map_err(|error| FaultPlanError::invalid(&error))?;
+        let form: Form = by_path::deserialize(json).map_err(|error: by_path::Error<serde_json::Error>| {
+            FaultPlanError::invalid(error.path(), &error.inner().to_string())
+        })?;
         form.try_into()
     }
 
@@ -141,11 +145,8 @@ impl FaultPlanError {
         Self::Syntax { source: source.into() }
     }
 
-    fn invalid<E: Error>(error: &serde_path_to_error::Error<E>) -> Self {
-        Self::Invalid {
-            field: error.path().to_string(),
-            reason: error.inner().to_string().trim_end().to_owned(),
-        }
+    fn invalid(path: &by_path::Path, reason: &str) -> Self {
+        Self::Invalid { field: path.to_string(), reason: reason.to_owned() }
     }
 }
 
@@ -206,6 +207,7 @@ mod tests {
             let whole = if field.starts_with("rules[") { format!("{good}{text}") } else { text.to_owned() };
             let error = error(&whole);
             assert!(error.starts_with(&format!("{field}: ")) && error.contains(reason), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
         }
         assert!(matches!(FaultPlan::from_toml_str("[[rules"), Err(FaultPlanError::Syntax { .. })));
         assert!(matches!(FaultPlan::from_json(b"{"), Err(FaultPlanError::Syntax { .. })));

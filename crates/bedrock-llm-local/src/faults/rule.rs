@@ -15,8 +15,8 @@ use crate::ReceivedRequest;
 ///
 /// | key | fires |
 /// |---|---|
-/// | `after` | not for the first so many |
-/// | `every` | for each so manieth of those after them: 3 is the third, the sixth, … |
+/// | `after` | not for the first N |
+/// | `every` | for every N-th after those: 3 is the third, the sixth, … |
 /// | `probability` | with this chance, from 0 to 1, by the plan's seed |
 /// | `times` | at most this often |
 ///
@@ -99,14 +99,14 @@ impl FaultRule {
         self
     }
 
-    /// Not for the first so many requests that fit.
+    /// Not for the first requests that fit, this many of them.
     #[must_use]
     pub fn after(mut self, requests: u64) -> Self {
         self.after = Some(requests);
         self
     }
 
-    /// For each so manieth request that fits; at least 1.
+    /// For every N-th request that fits, and not for those between; at least 1.
     #[must_use]
     pub fn every(mut self, requests: u64) -> Self {
         self.every = Some(requests);
