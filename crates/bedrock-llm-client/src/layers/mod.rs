@@ -6,6 +6,7 @@
 //! | layer | what it does |
 //! |---|---|
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
+//! | [`RecoveryLayer`] | goes on with a stream that broke |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`RetryLayer`] | sends a failed request again, where that can help |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
@@ -19,11 +20,13 @@ pub mod deadline;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
+mod recovery;
 mod retry;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
+pub use recovery::{Recovery, RecoveryFuture, RecoveryLayer};
 pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};

@@ -4,6 +4,7 @@ mod accumulator;
 mod chat_stream;
 mod event;
 mod invoke_stream;
+mod resume;
 
 pub use accumulator::{Accumulator, Ending};
 pub use chat_stream::{ChatStream, TextStream};
@@ -13,3 +14,4 @@ pub use event::{
     MetadataEvent, ReasoningDelta, StreamEvent, ToolResultDelta, ToolResultStart, ToolUseDelta, ToolUseStart,
 };
 pub use invoke_stream::InvokeStream;
+pub use resume::{Conclusion, ResumePlan, Splice};
