@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
+//! | [`CircuitBreakerLayer`] | refuses calls to a model that fails, until probes have succeeded |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
 //! | [`AttemptTimeoutLayer`] | bounds one attempt |
 //!
@@ -14,13 +15,20 @@
 //! [`Call`](bedrock_llm_schema::Call), whose clones share the content.
 
 mod attempt_timeout;
+mod by_target;
+mod circuit_breaker;
 pub mod deadline;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
+mod setting;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
+pub use circuit_breaker::{
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerFuture, CircuitBreakerHandle, CircuitBreakerLayer,
+    CircuitState, CircuitStatus,
+};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};
