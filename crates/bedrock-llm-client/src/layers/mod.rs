@@ -9,6 +9,7 @@
 //! | [`RecoveryLayer`] | goes on with a stream that broke |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`RetryLayer`] | sends a failed request again, where that can help |
+//! | [`CircuitBreakerLayer`] | refuses calls to a model that fails, until probes have succeeded |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
 //! | [`AttemptTimeoutLayer`] | bounds one attempt |
 //!
@@ -16,15 +17,22 @@
 //! [`Call`](bedrock_llm_schema::Call), whose clones share the content.
 
 mod attempt_timeout;
+mod by_target;
+mod circuit_breaker;
 pub mod deadline;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
 mod recovery;
 mod retry;
+mod setting;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
+pub use circuit_breaker::{
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerFuture, CircuitBreakerHandle, CircuitBreakerLayer,
+    CircuitState, CircuitStatus,
+};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
 pub use recovery::{Recovery, RecoveryFuture, RecoveryLayer};
