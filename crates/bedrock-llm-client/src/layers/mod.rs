@@ -5,6 +5,7 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`CacheLayer`] | gives answers that are kept again, and asks once for all who ask the same |
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`RetryLayer`] | sends a failed request again, where that can help |
@@ -15,6 +16,7 @@
 //! [`Call`](bedrock_llm_schema::Call), whose clones share the content.
 
 mod attempt_timeout;
+mod cache;
 pub mod deadline;
 mod prepare;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod retry;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
+pub use cache::{Cache, CacheConfig, CacheFuture, CacheHandle, CacheLayer, CachePolicy};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
 pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};
