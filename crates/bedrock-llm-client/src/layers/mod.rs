@@ -5,6 +5,7 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`CacheLayer`] | gives answers that are kept again, and asks once for all who ask the same |
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
 //! | [`RecoveryLayer`] | goes on with a stream that broke |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
@@ -18,6 +19,7 @@
 
 mod attempt_timeout;
 mod by_target;
+mod cache;
 mod circuit_breaker;
 pub mod deadline;
 mod prepare;
@@ -29,6 +31,7 @@ mod setting;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
+pub use cache::{Cache, CacheConfig, CacheFuture, CacheHandle, CacheLayer, CachePolicy};
 pub use circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerFuture, CircuitBreakerHandle, CircuitBreakerLayer,
     CircuitState, CircuitStatus,
