@@ -8,7 +8,8 @@ use bedrock_llm_schema::{Catalog, Error, StreamRecovery};
 use super::Layers;
 use super::settings::bad;
 use crate::layers::{
-    AttemptTimeoutLayer, DeadlineLayer, RecoveryLayer, RetryConfig, RetryLayer, StreamTimeoutLayer,
+    AttemptTimeoutLayer, CacheConfig, CacheLayer, CircuitBreakerConfig, CircuitBreakerLayer, DeadlineLayer,
+    RecoveryLayer, RetryConfig, RetryLayer, StreamTimeoutLayer,
 };
 
 /// The longest a call may take. Models that think do so for minutes, and AWS names 60 minutes as the limit for
@@ -32,6 +33,8 @@ pub(super) struct LayerSettings {
     pub(super) retry: Option<RetryConfig>,
     pub(super) retry_rule: Option<RetryRule>,
     pub(super) recovery: Option<StreamRecovery>,
+    pub(super) cache: Option<CacheConfig>,
+    pub(super) circuit_breaker: Option<Option<CircuitBreakerConfig>>,
     pub(super) chat_by_stream: bool,
 }
 
@@ -61,10 +64,13 @@ impl LayerSettings {
         if let Some(catalog) = catalog {
             recovery = recovery.catalog(catalog);
         }
+        let circuit_breaker = self.circuit_breaker.unwrap_or_else(|| Some(CircuitBreakerConfig::default()));
         Ok(Some(Layers {
             deadline: DeadlineLayer::new(self.operation_timeout.unwrap_or(OPERATION_TIMEOUT)),
+            cache: self.cache.map(CacheLayer::new).transpose()?,
             recovery,
             retry,
+            circuit_breaker: circuit_breaker.map(CircuitBreakerLayer::new).transpose()?,
             stream_timeout: StreamTimeoutLayer::new()
                 .first_event(self.first_event_timeout)
                 .idle(self.stream_idle_timeout.unwrap_or(Some(STREAM_IDLE_TIMEOUT))),
@@ -82,6 +88,8 @@ impl LayerSettings {
             ("retry", self.retry.is_some()),
             ("retry_if", self.retry_rule.is_some()),
             ("stream_recovery", self.recovery.is_some()),
+            ("cache", self.cache.is_some()),
+            ("circuit_breaker", self.circuit_breaker.is_some()),
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
