@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`CacheLayer`] | gives answers that are kept again, and asks once for all who ask the same |
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
+//! | [`FailoverLayer`] | turns to another model or region when one does not answer |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`RetryLayer`] | sends a failed request again, where that can help |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
@@ -18,6 +19,7 @@
 mod attempt_timeout;
 mod cache;
 pub mod deadline;
+mod failover;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
@@ -27,6 +29,9 @@ mod stream_timeout;
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
 pub use cache::{Cache, CacheConfig, CacheFuture, CacheHandle, CacheLayer, CachePolicy};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
+pub use failover::{
+    FailingPlace, Failover, FailoverConfig, FailoverFuture, FailoverHandle, FailoverLayer, FailoverTarget,
+};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
 pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};
