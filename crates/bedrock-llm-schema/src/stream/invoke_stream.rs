@@ -248,7 +248,7 @@ mod tests {
         let seen = Arc::new(Mutex::new(None));
         let told = Arc::clone(&seen);
         stream.on_end(move |end| {
-            *told.lock().unwrap() = Some((end.usage.cloned(), end.outcome.is_completed()))
+            *told.lock().unwrap() = Some((end.usage.cloned(), end.outcome.is_completed()));
         });
         let mut cx = Context::from_waker(Waker::noop());
         assert!(matches!(stream.poll_begun(&mut cx), Poll::Ready(Ok(()))));

@@ -7,6 +7,7 @@ mod events_of;
 mod invoke_stream;
 mod preceded;
 mod replay;
+mod resume;
 
 pub use accumulator::{Accumulator, Ending};
 pub use chat_stream::{ChatStream, TextStream};
@@ -18,3 +19,4 @@ pub use event::{
 pub use events_of::events_of;
 pub use invoke_stream::InvokeStream;
 pub use replay::{KeptChat, KeptChunks};
+pub use resume::{Conclusion, ResumePlan, Splice};

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bedrock_llm_schema::model::{Catalog, Geography, ModelIdKind};
-use bedrock_llm_schema::{Error, ErrorKind, ModelId, Request};
+use bedrock_llm_schema::{Error, ModelId, Request};
 
 use super::{FailoverConfig, FailoverTarget};
+use crate::layers::setting::cannot_work;
 
 /// A model in a region.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -108,10 +109,10 @@ impl FailoverConfig {
     /// Checks every setting, and that no target is outside the fence, so far as it tells its model and region.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] names the first that is wrong.
+    /// [`Config`](bedrock_llm_schema::ErrorKind::Config) names the first that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         let bad = |setting: &str, what: &str| {
-            Err(Error::new(ErrorKind::Config, format!("setting `failover.{setting}` {what}")))
+            Err(cannot_work(&format!("failover.{setting}"), &format!("it {what}")))
         };
         if self.failures == 0 {
             return bad("failures", "must be at least 1");
@@ -211,7 +212,10 @@ mod tests {
             ),
         ] {
             let error = config.validate().unwrap_err();
-            assert!(error.kind() == &ErrorKind::Config && error.message().contains(name), "{error}");
+            assert!(
+                error.kind() == &bedrock_llm_schema::ErrorKind::Config && error.message().contains(name),
+                "{error}"
+            );
         }
         let within =
             base().target(FailoverTarget::region("eu-west-1")).target(target("amazon.nova-lite-v1:0"));

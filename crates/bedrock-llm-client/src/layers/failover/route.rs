@@ -14,6 +14,7 @@ use super::health::Health;
 use super::table::{Verdict, verdict};
 use super::warmth::Warmth;
 use super::{FailoverConfig, FailoverTarget};
+use crate::layers::by_target::is_answered_by_a_model;
 use crate::layers::deadline;
 
 type Rule = Arc<dyn Fn(&Error) -> Option<bool> + Send + Sync>;
@@ -102,7 +103,7 @@ impl<R: Request> Route<R> {
 
     /// The first to ask: home, unless it cools down and another does not.
     pub(super) fn start(&mut self) -> R {
-        if !self.memory.health.is_cooling(&self.home, &self.settings.config) {
+        if !self.is_cooling(&self.home) {
             return self.request.clone();
         }
         self.pass_over(&self.home.clone(), "it cools down after failures".to_owned());
@@ -123,9 +124,7 @@ impl<R: Request> Route<R> {
     pub(super) fn after(&mut self, error: Error) -> Next<R> {
         let Settings { config, .. } = &*self.settings;
         let verdict = self.settings.verdict(&error);
-        if matches!(verdict, Verdict::MoveAndMark | Verdict::MoveAndCool) {
-            self.memory.health.failed(&self.current, verdict == Verdict::MoveAndCool, config);
-        }
+        note::<R>(&self.memory, &self.current, verdict, config);
         if verdict == Verdict::Stay || deadline::remaining() == Some(Duration::ZERO) {
             return Next::End(self.tried(error));
         }
@@ -158,16 +157,14 @@ impl<R: Request> Route<R> {
     /// Says who answered, and looks on until the end.
     pub(super) fn answered(self, answer: &mut R::Response) {
         let Self { settings, memory, request, current, moves, .. } = self;
-        memory.health.succeeded(&current);
+        if is_answered_by_a_model(R::OPERATION) {
+            memory.health.succeeded(&current);
+        }
         let region = current.region.as_deref().map(str::to_owned);
         answer.set_answered_by(AnsweredBy::new(current.model.clone(), region).after(moves));
         answer.on_end(move |end| {
             if let Outcome::Failed(error) = end.outcome {
-                let verdict = settings.verdict(error);
-                if matches!(verdict, Verdict::MoveAndMark | Verdict::MoveAndCool) {
-                    let lasts = verdict == Verdict::MoveAndCool;
-                    memory.health.failed(&current, lasts, &settings.config);
-                }
+                note::<R>(&memory, &current, settings.verdict(error), &settings.config);
             }
             if let (Some(usage), Some(chat)) = (end.usage, request.chat()) {
                 memory.warmth.note(chat, &current, usage);
@@ -241,10 +238,14 @@ impl<R: Request> Route<R> {
             fit::takes(&self.request, &place.model, catalog, normalizer)?;
         }
         // last, since a place whose time is up takes one call as a probe
-        if self.memory.health.is_cooling(place, config) {
+        if self.is_cooling(place) {
             return Err("it cools down after failures".to_owned());
         }
         Ok(request)
+    }
+
+    fn is_cooling(&self, place: &Place) -> bool {
+        is_answered_by_a_model(R::OPERATION) && self.memory.health.is_cooling(place, &self.settings.config)
     }
 
     fn pass_over(&mut self, place: &Place, reason: String) {
@@ -270,5 +271,13 @@ impl<R: Request> Route<R> {
         let said = error.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
         let hint = format!("{said}failover also considered {}", others.join(", "));
         error.with_model_if_none(&self.current.model).with_hint(hint)
+    }
+}
+
+/// Remembers a failure that counts against its place. Counts of tokens have troubles of their own.
+fn note<R: Request>(memory: &Memory, place: &Place, verdict: Verdict, config: &FailoverConfig) {
+    if is_answered_by_a_model(R::OPERATION) && matches!(verdict, Verdict::MoveAndMark | Verdict::MoveAndCool)
+    {
+        memory.health.failed(place, verdict == Verdict::MoveAndCool, config);
     }
 }
