@@ -8,6 +8,7 @@
 //! | [`CacheLayer`] | gives answers that are kept again, and asks once for all who ask the same |
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
 //! | [`RecoveryLayer`] | goes on with a stream that broke |
+//! | [`FailoverLayer`] | turns to another model or region when one does not answer |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`RetryLayer`] | sends a failed request again, where that can help |
 //! | [`CircuitBreakerLayer`] | refuses calls to a model that fails, until probes have succeeded |
@@ -22,6 +23,7 @@ mod by_target;
 mod cache;
 mod circuit_breaker;
 pub mod deadline;
+mod failover;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
@@ -37,6 +39,9 @@ pub use circuit_breaker::{
     CircuitState, CircuitStatus,
 };
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
+pub use failover::{
+    FailingPlace, Failover, FailoverConfig, FailoverFuture, FailoverHandle, FailoverLayer, FailoverTarget,
+};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
 pub use recovery::{Recovery, RecoveryFuture, RecoveryLayer};
 pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};

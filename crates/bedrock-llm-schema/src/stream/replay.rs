@@ -16,7 +16,7 @@ use crate::{Change, ChatResponse, Error, StopReason};
 pub struct KeptChat(Form);
 
 enum Form {
-    Whole(ChatResponse),
+    Whole(Box<ChatResponse>),
     Streamed { events: Vec<StreamEvent>, head: Head },
 }
 
@@ -36,7 +36,7 @@ impl std::fmt::Debug for KeptChat {
 impl KeptChat {
     fn bytes(&self) -> usize {
         let content = match &self.0 {
-            Form::Whole(response) => json_bytes(response),
+            Form::Whole(response) => size_of::<ChatResponse>() + json_bytes(response),
             Form::Streamed { events, .. } => {
                 events.iter().map(|event| size_of::<StreamEvent>() + json_bytes(event)).sum()
             }
@@ -47,7 +47,7 @@ impl KeptChat {
     /// The answer, whichever form it is kept in.
     fn response(&self) -> ChatResponse {
         let mut response = match &self.0 {
-            Form::Whole(response) => response.clone(),
+            Form::Whole(response) => ChatResponse::clone(response),
             Form::Streamed { events, head } => {
                 let mut answer = Accumulator::new();
                 events.iter().for_each(|event| answer.push(event));
@@ -76,7 +76,7 @@ impl Replayable for ChatResponse {
 
     fn record(self, keep: impl FnOnce(KeptChat) + Send + 'static) -> Self {
         if is_finished(&self.stop_reason) && self.incomplete_tool_uses.is_empty() {
-            keep(KeptChat(Form::Whole(self.clone())));
+            keep(KeptChat(Form::Whole(Box::new(self.clone()))));
         }
         self
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bedrock_llm_schema::{Error, ErrorKind};
+use bedrock_llm_schema::Error;
+
+use crate::layers::setting::cannot_work;
 
 /// What is kept, how much and how long. See [`CacheLayer`](super::CacheLayer) for the rule.
 ///
@@ -21,7 +23,7 @@ pub struct CacheConfig {
     /// Which answers are kept where the call does not say; those that would come out the same again.
     pub policy: CachePolicy,
     /// How many bytes all answers together may take, by what they take in memory; 64 MiB. Answers that are asked for
-    /// least make room (TinyLFU).
+    /// least make room (`TinyLFU`).
     pub max_bytes: u64,
     /// How long an answer is kept; 1 hour.
     #[serde(with = "humantime_serde")]
@@ -104,10 +106,10 @@ impl CacheConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] names the first that is out of range.
+    /// [`Config`](bedrock_llm_schema::ErrorKind::Config) names the first that is out of range.
     pub fn validate(&self) -> Result<(), Error> {
         let bad = |setting: &str, range: &str| {
-            Err(Error::new(ErrorKind::Config, format!("setting `cache.{setting}` must be {range}")))
+            Err(cannot_work(&format!("cache.{setting}"), &format!("it must be {range}")))
         };
         let is_out = |time: Duration| time.is_zero() || time > LONGEST;
         if self.max_bytes == 0 {
