@@ -8,11 +8,12 @@ mod client;
 pub mod extract;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod layers;
 mod transport;
 
 pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
 pub use blocking::{BlockingChatStream, BlockingClient, BlockingInvokeStream, BlockingTextStream};
-pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest};
+pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest, ClientService};
 #[cfg(feature = "fetch")]
 #[doc(inline)]
 pub use fetch::{FetchError, Fetcher};

@@ -33,10 +33,11 @@ pub use guardrail::{ApplyGuardrailRequest, ApplyGuardrailResponse, GuardrailConf
 pub use model::{Catalog, Family, ModelConfig, ModelId};
 pub use normalize::{Change, ChangeKind, Normalized, Normalizer, OnUnsupported, ReasoningConflict};
 pub use request::{
-    ChatRequest, ChatStreamRequest, CountTokensRequest, CountTokensResponse, Effort, InferenceConfig,
-    InvokeRequest, InvokeResponse, InvokeStreamRequest, Operation, Reasoning, Request,
+    Call, CallOptions, ChatRequest, ChatStreamRequest, CountTokensRequest, CountTokensResponse, Effort,
+    InferenceConfig, InvokeRequest, InvokeResponse, InvokeStreamRequest, Operation, Priority, Reasoning,
+    Request, StreamRecovery,
 };
-pub use response::{ChatResponse, StopReason, Usage};
+pub use response::{AnsweredBy, ChatResponse, End, Outcome, Response, StopReason, Usage};
 pub use rules::{Violation, Violations};
 pub use stream::{Accumulator, ChatStream, InvokeStream, StreamEvent};
 pub use tokens::TokenCount;

@@ -15,11 +15,11 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::Inner;
-use crate::transport::Context;
+use crate::transport::{Context, Sdk};
 
-pub(super) async fn chat(inner: &Inner, request: ChatRequest) -> Result<ChatResponse, Error> {
+pub(super) async fn chat(inner: &Inner, sdk: &Sdk, request: ChatRequest) -> Result<ChatResponse, Error> {
     let (provider, call) = encode(inner, request, Operation::InvokeModel)?;
-    let (answer, context) = inner.invoke(call).await?;
+    let (answer, context) = super::invoke(sdk, call).await?;
     let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let decoded = provider.decode_response(&answer.body, &InvocationMetrics::from_headers(headers));
     let mut response = decoded.map_err(|error| context.explain(error.into()))?;
@@ -27,9 +27,9 @@ pub(super) async fn chat(inner: &Inner, request: ChatRequest) -> Result<ChatResp
     Ok(response)
 }
 
-pub(super) async fn chat_stream(inner: &Inner, request: ChatRequest) -> Result<ChatStream, Error> {
+pub(super) async fn chat_stream(inner: &Inner, sdk: &Sdk, request: ChatRequest) -> Result<ChatStream, Error> {
     let (provider, call) = encode(inner, request, Operation::InvokeModelWithResponseStream)?;
-    let opened = inner.open_native(call).await?;
+    let opened = super::open_native(sdk, call).await?;
     let context = opened.context.clone();
     let request_id = context.request_id.clone();
     let chunks = opened.chunks();

@@ -7,8 +7,8 @@ use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::normalize::ToolAliases;
 use bedrock_llm_schema::rules::check_chat;
 use bedrock_llm_schema::{
-    Catalog, Change, ChangeKind, ChatRequest, ChatResponse, ChatStream, Error, ErrorKind, ModelId,
-    Normalizer, Operation,
+    Catalog, Change, ChangeKind, ChatRequest, Error, ErrorKind, ModelId, Normalizer, Operation, Request,
+    Response,
 };
 use futures_util::StreamExt as _;
 
@@ -22,13 +22,6 @@ pub(crate) struct Preparation {
     pub(crate) normalizer: Normalizer,
     pub(crate) normalize: bool,
     pub(crate) validate: bool,
-}
-
-/// A chat that is ready to be sent, and what its answer needs on the way back.
-pub(super) struct Prepared {
-    pub(super) request: ChatRequest,
-    changes: Vec<Change>,
-    aliases: ToolAliases,
 }
 
 impl Preparation {
@@ -49,79 +42,77 @@ impl Preparation {
         self.normalizer.normalize(request, &profile).request
     }
 
-    /// Normalises and checks a chat.
-    pub(super) fn chat(
+    /// Normalises and checks a request's chat.
+    pub(super) fn chat<R: Request>(
         &self,
-        request: ChatRequest,
+        request: &mut R,
+        model: &ModelId,
         operation: Operation,
         region: Option<&str>,
-    ) -> Result<Prepared, Error> {
-        check_model(&request.model, operation)?;
-        let profile = self.profile(&request.model);
-        let mut prepared = Prepared { request, changes: Vec::new(), aliases: ToolAliases::default() };
+    ) -> Result<Return, Error> {
+        check_model(model, operation)?;
+        let profile = self.profile(model);
+        let mut back = Return { changes: Vec::new(), aliases: ToolAliases::default() };
+        let Some(place) = request.chat_mut() else { return Ok(back) };
+        // the rules ask for the model, which a `Call` keeps beside its content
+        let own = std::mem::replace(&mut place.model, model.clone());
         if self.normalize {
-            prepared = self.normalize(prepared.request, &profile);
+            let normalized = self.normalizer.normalize(std::mem::take(place), &profile);
+            log(model, &normalized.changes);
+            *place = normalized.request;
+            back = Return { changes: normalized.changes, aliases: normalized.aliases };
         }
         // no model knows our form of `reasoning`, so that even an unchecked request cannot be sent with it
-        if self.validate || prepared.request.reasoning.is_some() {
-            check_chat(&prepared.request, &profile, operation)
-                .or_else(|violations| violations.except_warned(&prepared.changes))
+        if self.validate || place.reasoning.is_some() {
+            check_chat(place, &profile, operation)
+                .or_else(|violations| violations.except_warned(&back.changes))
                 .map_err(|violations| {
-                    let context = Context::new(operation, Some(&prepared.request.model));
+                    let context = Context::new(operation, Some(model));
                     context.explain(context.advise(violations.into(), self.catalog(), region))
                 })?;
         }
-        Ok(prepared)
-    }
-
-    fn normalize(&self, request: ChatRequest, profile: &ModelProfile) -> Prepared {
-        let normalized = self.normalizer.normalize(request, profile);
-        for change in &normalized.changes {
-            let model = normalized.request.model.as_str();
-            match change.kind {
-                ChangeKind::Degraded | ChangeKind::Warned => tracing::warn!(model, "{change}"),
-                _ => tracing::debug!(model, "{change}"),
-            }
-        }
-        Prepared { request: normalized.request, changes: normalized.changes, aliases: normalized.aliases }
+        place.model = own;
+        Ok(back)
     }
 }
 
-impl Prepared {
-    /// The request, and what its answer needs.
-    pub(super) fn split(self) -> (ChatRequest, Return) {
-        (self.request, Return { changes: self.changes, aliases: self.aliases })
+fn log(model: &ModelId, changes: &[Change]) {
+    for change in changes {
+        let model = model.as_str();
+        match change.kind {
+            ChangeKind::Degraded | ChangeKind::Warned => tracing::warn!(model, "{change}"),
+            _ => tracing::debug!(model, "{change}"),
+        }
     }
 }
 
 /// What an answer needs on the way back.
-pub(super) struct Return {
+#[derive(Debug)]
+pub(crate) struct Return {
     changes: Vec<Change>,
     aliases: ToolAliases,
 }
 
 impl Return {
-    pub(super) fn response(self, mut response: ChatResponse) -> ChatResponse {
-        self.aliases.restore_response(&mut response);
-        response.changes = self.changes;
-        response
-    }
-
-    pub(super) fn stream(self, stream: ChatStream) -> ChatStream {
+    /// Gives tools their own names back, and says what was changed in the request.
+    pub(crate) fn apply<A: Response>(self, answer: &mut A) {
         let Self { changes, aliases } = self;
-        let stream = if aliases.is_empty() {
-            stream
-        } else {
-            stream.map_events(|events| {
-                events.map(move |event| {
-                    event.map(|mut event| {
-                        aliases.restore_event(&mut event);
-                        event
+        if let Some(response) = answer.chat_mut() {
+            aliases.restore_response(response);
+            response.changes.extend(changes);
+        } else if let Some(stream) = answer.chat_stream_mut() {
+            if !aliases.is_empty() {
+                stream.wrap_events(|events| {
+                    events.map(move |event| {
+                        event.map(|mut event| {
+                            aliases.restore_event(&mut event);
+                            event
+                        })
                     })
-                })
-            })
-        };
-        stream.with_changes(changes)
+                });
+            }
+            stream.add_changes(changes);
+        }
     }
 }
 

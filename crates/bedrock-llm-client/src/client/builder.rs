@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bedrock_llm_providers::Registry;
-use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported};
+use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported, StreamRecovery};
 use tower::layer::util::{Identity, Stack};
 
-use super::Client;
+use super::layer_settings::LayerSettings;
 use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
+use super::{Client, ClientService};
 use crate::bedrock::{Preparation, Settings as BedrockSettings};
+use crate::layers::RetryConfig;
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
-
-/// How long a stream may be silent. Healthy gaps of 57 s have been seen; 60 s is too short.
-const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
 ///
@@ -26,7 +25,11 @@ const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// | [`connect_timeout`](Self::connect_timeout) | the SDK's, 3.1 s |
 /// | [`read_timeout`](Self::read_timeout) | none: a model may think for minutes before its first byte |
 /// | [`operation_timeout`](Self::operation_timeout) | one hour |
+/// | [`attempt_timeout`](Self::attempt_timeout), [`first_event_timeout`](Self::first_event_timeout) | none |
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
+/// | [`retry`](Self::retry) | [`RetryConfig::default`]: 4 attempts |
+/// | [`stream_recovery`](Self::stream_recovery) | [`StreamRecovery::Fail`] |
+/// | [`chat_by_stream`](Self::chat_by_stream) | no |
 /// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
 /// | [`catalog`](Self::catalog) | [`Catalog::builtin`] |
 /// | [`normalize`](Self::normalize), [`validate`](Self::validate) | on |
@@ -36,11 +39,12 @@ const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct ClientBuilder<L = Identity> {
     settings: Settings,
     bedrock: BedrockSettings,
+    layers: LayerSettings,
     layer: L,
 }
 
 impl ClientBuilder {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(layered: bool) -> Self {
         let bedrock = BedrockSettings {
             api_mode: ApiMode::default(),
             native_models: Arc::new(native_only),
@@ -51,9 +55,9 @@ impl ClientBuilder {
                 normalize: true,
                 validate: true,
             },
-            stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
         };
-        Self { settings: Settings::default(), bedrock, layer: Identity::new() }
+        let layers = LayerSettings { bare: !layered, ..LayerSettings::default() };
+        Self { settings: Settings::default(), bedrock, layers, layer: Identity::new() }
     }
 }
 
@@ -148,17 +152,35 @@ impl<L> ClientBuilder<L> {
         self
     }
 
-    /// How long a call may take until its answer is whole or its stream begins.
+    /// How long a call may take in all, from the first attempt to the last event of its stream: [`DeadlineLayer`].
+    ///
+    /// [`DeadlineLayer`]: crate::layers::DeadlineLayer
     pub fn operation_timeout(mut self, limit: Duration) -> Self {
-        self.settings.operation_timeout = Some(limit);
+        self.layers.operation_timeout = Some(limit);
         self
     }
 
-    /// How long a stream may be silent while it is waited for. `None` waits for ever.
+    /// How long one attempt may take until its answer is whole or its stream begins: [`AttemptTimeoutLayer`].
+    ///
+    /// [`AttemptTimeoutLayer`]: crate::layers::AttemptTimeoutLayer
+    pub fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.layers.attempt_timeout = Some(limit);
+        self
+    }
+
+    /// How long the first event of a stream may take, in each attempt: [`StreamTimeoutLayer`].
+    ///
+    /// [`StreamTimeoutLayer`]: crate::layers::StreamTimeoutLayer
+    pub fn first_event_timeout(mut self, limit: Duration) -> Self {
+        self.layers.first_event_timeout = Some(limit);
+        self
+    }
+
+    /// How long a stream may be silent while it is waited for: [`StreamTimeoutLayer`]. `None` waits for ever.
+    ///
+    /// [`StreamTimeoutLayer`]: crate::layers::StreamTimeoutLayer
     pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        let limit = limit.into();
-        self.settings.stream_idle_timeout = limit;
-        self.bedrock.stream_idle_timeout = limit;
+        self.layers.stream_idle_timeout = Some(limit.into());
         self
     }
 
@@ -171,6 +193,42 @@ impl<L> ClientBuilder<L> {
     /// How many idle connections are kept. Gives the client a pool of its own.
     pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
         self.settings.pool_max_idle_per_host = Some(most);
+        self
+    }
+}
+
+/// The layers of the stack.
+impl<L> ClientBuilder<L> {
+    /// How often and how soon a request is sent again: [`RetryLayer`](crate::layers::RetryLayer).
+    pub fn retry(mut self, config: RetryConfig) -> Self {
+        self.layers.retry = Some(config);
+        self
+    }
+
+    /// What a request is sent again for, by a rule of one's own: [`RetryLayer::retry_if`](crate::layers::RetryLayer::retry_if).
+    ///
+    /// ```
+    /// use bedrock_llm_client::Client;
+    ///
+    /// let builder = Client::builder().retry_if(|error| error.is_throttled());
+    /// ```
+    pub fn retry_if(mut self, rule: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
+        self.layers.retry_rule = Some(Arc::new(rule));
+        self
+    }
+
+    /// What to do when a chat's stream breaks after its first event: [`RecoveryLayer`](crate::layers::RecoveryLayer).
+    pub fn stream_recovery(mut self, recovery: StreamRecovery) -> Self {
+        self.layers.recovery = Some(recovery);
+        self
+    }
+
+    /// Whether whole answers come by way of streams: time limits then tell a model that works for minutes from a
+    /// connection that fell silent ([`stream_idle_timeout`](Self::stream_idle_timeout)), and a broken answer leaves what
+    /// came of it in [`Error::partial`]. Such an error is not retryable, since its tokens are paid for. Layers see a
+    /// streamed chat; costs a little more than a plain call.
+    pub fn chat_by_stream(mut self, by_stream: bool) -> Self {
+        self.layers.chat_by_stream = by_stream;
         self
     }
 }
@@ -255,8 +313,8 @@ impl<L> ClientBuilder<L> {
     /// let builder = Client::builder().layer(TimeoutLayer::new(Duration::from_secs(600)));
     /// ```
     pub fn layer<N>(self, layer: N) -> ClientBuilder<Stack<L, N>> {
-        let Self { settings, bedrock, layer: inner } = self;
-        ClientBuilder { settings, bedrock, layer: Stack::new(inner, layer) }
+        let Self { settings, bedrock, layers, layer: inner } = self;
+        ClientBuilder { settings, bedrock, layers, layer: Stack::new(inner, layer) }
     }
 }
 
@@ -277,11 +335,22 @@ impl<L> ClientBuilder<L> {
     where
         L: ClientLayer,
     {
-        let Self { settings, bedrock, layer } = self;
+        let Self { settings, bedrock, layers, layer } = self;
+        let chat_by_stream = layers.chat_by_stream;
+        let layers = layers.resolve(bedrock.preparation.catalog.clone())?;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
         let preparation = bedrock.preparation.clone();
-        Ok(Client::new(layer.apply(Bedrock::new(sdk, bedrock)), region, preparation))
+        let bedrock = Bedrock::new(sdk, bedrock);
+        let service = match layers {
+            Some(layers) => ClientService::layered(bedrock, layers),
+            None => ClientService::bare(bedrock),
+        };
+        let mut stack = layer.apply(service);
+        if chat_by_stream {
+            stack.chat_by_stream();
+        }
+        Ok(Client::new(stack, region, preparation))
     }
 
     /// The base service alone, for a stack of one's own; the layers are left out.

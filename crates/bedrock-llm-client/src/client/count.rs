@@ -34,13 +34,13 @@ impl Client {
     /// # Errors
     /// See [`send`](Self::send); that the service does not count for the model is none.
     pub async fn count(&self, request: impl Into<ChatRequest>) -> Result<TokenCount, Error> {
-        let request = self.0.preparation.normalized(request.into());
+        let request = self.inner.preparation.normalized(request.into());
         let estimate = request.estimate_tokens();
         let Some(model) = counted_id(&request.model, &self.profile(&request.model)) else {
             return Ok(estimate);
         };
         let asked = request.model.clone();
-        if self.0.uncounted.has(&asked) {
+        if self.inner.uncounted.has(&asked) {
             return Ok(estimate);
         }
         let is_derived = model != asked;
@@ -48,7 +48,7 @@ impl Client {
             Ok(answer) => Ok(TokenCount::Exact(answer.input_tokens)),
             Err(error) if is_uncounted(&error, is_derived) => {
                 tracing::debug!(model = asked.as_str(), kind = error.kind().as_str(), "tokens are estimated");
-                self.0.uncounted.add(asked);
+                self.inner.uncounted.add(asked);
                 Ok(estimate)
             }
             Err(error) => Err(error),

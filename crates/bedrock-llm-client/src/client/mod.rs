@@ -1,25 +1,33 @@
 //! The client that programs hold.
 
 mod builder;
+mod by_stream;
 mod connect;
 mod count;
+mod gate;
+mod layer_settings;
+mod service;
 mod settings;
 mod stack;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
-    ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
-    CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse, InvokeStream,
-    InvokeStreamRequest, ModelId,
+    ApplyGuardrailRequest, ApplyGuardrailResponse, Call, CallOptions, ChatRequest, ChatResponse, ChatStream,
+    ChatStreamRequest, CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse,
+    InvokeStream, InvokeStreamRequest, ModelId,
 };
 use tower::{Service, ServiceExt as _};
 
 pub use builder::ClientBuilder;
+use gate::Gate;
+pub use service::ClientService;
+pub(crate) use service::Layers;
 use stack::Stack;
 pub use stack::{ClientLayer, ClientRequest};
 
@@ -40,43 +48,117 @@ use crate::bedrock::Preparation;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    inner: Arc<Inner>,
+    /// For calls that bring none of their own.
+    options: Option<Arc<CallOptions>>,
+}
 
 struct Inner {
-    stack: Stack,
+    /// None once the client was shut down.
+    stack: RwLock<Option<Stack>>,
+    gate: Gate,
     region: Option<String>,
     preparation: Preparation,
     uncounted: count::Uncounted,
 }
 
 impl Client {
-    /// Begins a client; without any setting it finds region and credentials as every AWS tool does.
+    /// Begins a client with the [default stack](crate::layers); without any setting it finds region and credentials as
+    /// every AWS tool does.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
+        ClientBuilder::new(true)
+    }
+
+    /// Begins a client without any layer: one attempt, and no time limits but those of the SDK. A chat is still normalised
+    /// and checked. Settings of layers are refused when it is built.
+    pub fn bare() -> ClientBuilder {
+        ClientBuilder::new(false)
     }
 
     fn new(stack: Stack, region: Option<String>, preparation: Preparation) -> Self {
-        Self(Arc::new(Inner { stack, region, preparation, uncounted: count::Uncounted::default() }))
+        let uncounted = count::Uncounted::default();
+        let (stack, gate) = (RwLock::new(Some(stack)), Gate::default());
+        Self { inner: Arc::new(Inner { stack, gate, region, preparation, uncounted }), options: None }
     }
 
     /// The AWS region calls go to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.0.region.as_deref()
+        self.inner.region.as_deref()
     }
 
     /// What is known of a model: from [`ClientBuilder::catalog`], or the built-in facts.
     #[must_use]
     pub fn profile(&self, model: &ModelId) -> Cow<'_, ModelProfile> {
-        self.0.preparation.profile(model)
+        self.inner.preparation.profile(model)
     }
 
-    /// Sends a request of any type.
+    /// The same client for calls that want something beside their answer: a priority, a time limit, …
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use bedrock_llm_client::Client;
+    /// use bedrock_llm_schema::{CallOptions, ChatRequest, Priority};
+    ///
+    /// # async fn run(client: Client) -> Result<(), bedrock_llm_schema::Error> {
+    /// let background = client.with(CallOptions::new().priority(Priority::Batch).timeout(Duration::from_secs(600)));
+    /// background.chat(ChatRequest::new("us.amazon.nova-lite-v1:0").message("Summarise …")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { inner: Arc::clone(&self.inner), options: Some(Arc::new(options)) }
+    }
+
+    /// Stops taking work, waits for calls and streams under way, and after `patience` lets out those that are left: their
+    /// calls end with [`ShutDown`](bedrock_llm_schema::ErrorKind::ShutDown), their streams too, when they are next asked,
+    /// with what came of the answer. Says how many those were.
+    ///
+    /// Connections are closed then: no task and no socket of this client outlives it. All clones are shut down with it.
+    /// To be called again is harmless.
+    pub async fn shutdown(&self, patience: Duration) -> usize {
+        let stack = self.inner.stack.write().unwrap_or_else(PoisonError::into_inner).take();
+        let left = self.inner.gate.empty(patience).await;
+        // and with it the pool of connections
+        drop(stack);
+        left
+    }
+
+    /// A call on its way, counted until its end.
+    fn run<R: ClientRequest>(
+        &self,
+        request: R,
+    ) -> impl Future<Output = Result<R::Response, Error>> + Send + use<R> {
+        let call = self.wish(request);
+        let stack = self.inner.stack.read().unwrap_or_else(PoisonError::into_inner);
+        // under the lock: whoever has a place in the stack is counted before the stack is taken away
+        let entered = stack.as_ref().map(|stack| (R::service(stack).clone(), self.inner.gate.enter()));
+        drop(stack);
+        async move {
+            let Some((service, ticket)) = entered else {
+                return Err(gate::shut_down().with_operation_if_none(R::OPERATION));
+            };
+            ticket.carry(R::OPERATION, service.oneshot(call)).await
+        }
+    }
+
+    /// The request with this client's wishes, where it has none of its own.
+    fn wish<R: ClientRequest>(&self, request: R) -> Call<R::Bare> {
+        let call = request.into_call();
+        match &self.options {
+            Some(options) if call.given_options().is_none() => call.with_options(Arc::clone(options)),
+            _ => call,
+        }
+    }
+
+    /// Sends a request of any type, bare or as a [`Call`] with options of its own.
     ///
     /// # Errors
     /// What the service refused, what failed on the way, or what a layer decided; [`Error::kind`] tells.
     pub async fn send<R: ClientRequest>(&self, request: R) -> Result<R::Response, Error> {
-        R::service(&self.0.stack).clone().oneshot(request).await
+        self.run(request).await
     }
 
     /// Continues a conversation and waits for the whole answer.
@@ -150,12 +232,15 @@ impl<R: ClientRequest> Service<R> for Client {
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        Box::pin(R::service(&self.0.stack).clone().oneshot(request))
+        Box::pin(self.run(request))
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("region", &self.0.region).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("region", &self.inner.region)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

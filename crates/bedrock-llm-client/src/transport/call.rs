@@ -14,7 +14,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 pub(crate) const JSON: &str = "application/json";
 
 /// A call, ready to be signed and sent.
-pub(crate) struct Call {
+pub(crate) struct Outgoing {
     pub(crate) context: Context,
     pub(crate) path: String,
     pub(crate) body: Bytes,
@@ -23,7 +23,7 @@ pub(crate) struct Call {
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
-impl Call {
+impl Outgoing {
     pub(crate) fn json(context: Context, path: String, body: impl Into<Bytes>) -> Self {
         Self { context, path, body: body.into(), content_type: JSON.to_owned(), headers: Vec::new() }
     }
@@ -42,9 +42,9 @@ impl Call {
 }
 
 /// Neither path nor body: the one may be an account's ARN, the other is a prompt.
-impl std::fmt::Debug for Call {
+impl std::fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call")
+        f.debug_struct("Outgoing")
             .field("context", &self.context)
             .field("bytes", &self.body.len())
             .finish_non_exhaustive()
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_prompt_and_no_answer() {
-        let call = Call::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
+        let call = Outgoing::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
         let amzn = vec![("x-amzn-told".to_owned(), "a secret".to_owned())];
         let reply = Reply { head: Head { amzn, ..Head::default() }, body: SdkBody::from("a secret answer") };
         let shown = format!("{:?} {reply:?}", call.header("authorization", "a secret"));

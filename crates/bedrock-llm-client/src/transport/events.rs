@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::event_stream::{HeaderValue, Message};
@@ -21,8 +20,8 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    pub(super) fn new(reply: Reply, context: Context, idle: Option<Duration>) -> Self {
-        Self { frames: Frames::new(reply.body, idle), context }
+    pub(super) fn new(reply: Reply, context: Context) -> Self {
+        Self { frames: Frames::new(reply.body), context }
     }
 
     /// The events of a Converse stream.

@@ -1,9 +1,7 @@
-//! Event-stream frames out of a body, under a watchdog.
+//! Event-stream frames out of a body.
 
-use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;
@@ -11,7 +9,6 @@ use bedrock_llm_schema::{BoxError, Error, ErrorKind};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::Body;
-use tokio::time::{Instant, Sleep, sleep};
 
 /// A prelude, no headers, no payload, and the checksum of it all.
 const SMALLEST: usize = 16;
@@ -23,13 +20,11 @@ const LARGEST: usize = 25 << 20;
 pub(super) struct Frames<B> {
     body: Option<Pin<Box<B>>>,
     buffer: BytesMut,
-    watchdog: Option<Watchdog>,
 }
 
 impl<B> Frames<B> {
-    /// Fails a stream that says nothing for `idle`; never where that is `None`.
-    pub(super) fn new(body: B, idle: Option<Duration>) -> Self {
-        Self { body: Some(Box::pin(body)), buffer: BytesMut::new(), watchdog: idle.map(Watchdog::new) }
+    pub(super) fn new(body: B) -> Self {
+        Self { body: Some(Box::pin(body)), buffer: BytesMut::new() }
     }
 
     /// The next whole frame in the buffer.
@@ -72,62 +67,22 @@ where
                 Ok(None) => {}
                 Err(error) => break error,
             }
-            match body.as_mut().poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Some(watchdog) = &mut this.watchdog {
-                        watchdog.heard();
-                    }
+            match ready!(body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         this.buffer.extend_from_slice(&data);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => break cut("the connection was cut", Some(error.into())),
-                Poll::Ready(None) if this.buffer.is_empty() => {
+                Some(Err(error)) => break cut("the connection was cut", Some(error.into())),
+                None if this.buffer.is_empty() => {
                     this.body = None;
                     return Poll::Ready(None);
                 }
-                Poll::Ready(None) => break cut("the stream ended in the middle of a frame", None),
-                Poll::Pending => match &mut this.watchdog {
-                    None => return Poll::Pending,
-                    Some(watchdog) => {
-                        ready!(watchdog.poll_bark(cx));
-                        break stalled(watchdog.limit);
-                    }
-                },
+                None => break cut("the stream ended in the middle of a frame", None),
             }
         };
         this.body = None;
         Poll::Ready(Some(Err(failure)))
-    }
-}
-
-/// Barks when nothing was heard for a while *that somebody waited*: a consumer who is slow to ask is no silence.
-struct Watchdog {
-    limit: Duration,
-    sleep: Pin<Box<Sleep>>,
-    waiting_since: Option<Instant>,
-}
-
-impl Watchdog {
-    fn new(limit: Duration) -> Self {
-        Self { limit, sleep: Box::pin(sleep(limit)), waiting_since: None }
-    }
-
-    fn heard(&mut self) {
-        self.waiting_since = None;
-    }
-
-    /// Ready when it is time to give up. The timer is moved only when it fires, not at every event.
-    fn poll_bark(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        loop {
-            ready!(self.sleep.as_mut().poll(cx));
-            let due = since + self.limit;
-            if Instant::now() >= due {
-                return Poll::Ready(());
-            }
-            self.sleep.as_mut().reset(due);
-        }
     }
 }
 
@@ -145,11 +100,6 @@ fn cut(what: &str, source: Option<BoxError>) -> Error {
         Some(source) => error.with_source(source),
         None => error,
     }
-}
-
-fn stalled(limit: Duration) -> Error {
-    Error::new(ErrorKind::StreamStalled, format!("the stream said nothing for {limit:?}"))
-        .with_hint("raise `stream_idle_timeout` if the model may think that long")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 //! | [`call`] | what goes out and what comes back, without AWS types |
 //! | [`sdk`] | the SDK client that carries |
 //! | [`wire`] | the interceptor, the serializer, the deserializer |
-//! | [`frames`] | event-stream frames, the idle watchdog |
+//! | [`frames`] | event-stream frames |
 //! | [`events`] | what a frame means |
 //! | [`failure`] | what failed and what to do about it |
 
@@ -27,6 +27,6 @@ mod frames;
 mod sdk;
 mod wire;
 
-pub(crate) use call::{Call, Context};
+pub(crate) use call::{Context, Outgoing};
 pub(crate) use failure::REGION_HINT;
 pub(crate) use sdk::Sdk;

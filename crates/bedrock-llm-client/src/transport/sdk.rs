@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_bedrockruntime::Client;
-use aws_sdk_bedrockruntime::config::Builder;
+use aws_sdk_bedrockruntime::config::{Builder, Region};
 use bedrock_llm_schema::{Catalog, Error};
 
-use super::call::{Call, Context, Reply};
+use super::call::{Context, Outgoing, Reply};
 use super::events::Opened;
 use super::failure;
 use super::wire::{Carrier, Wire};
@@ -30,6 +30,13 @@ impl Sdk {
         Self { client, region, endpoint, catalog: None }
     }
 
+    /// The same in another region, over the same connections and with the same credentials.
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        let config = self.client.config().to_builder().region(Region::new(region.to_owned()));
+        let client = Client::from_conf(config.build());
+        Self { client, region: Some(region.to_owned()), ..self.clone() }
+    }
+
     /// Takes advice from this catalog in the place of the built-in one.
     pub(crate) fn with_catalog(self, catalog: Option<Arc<Catalog>>) -> Self {
         Self { catalog, ..self }
@@ -40,17 +47,17 @@ impl Sdk {
     }
 
     /// One call, one whole answer.
-    pub(crate) async fn send(&self, call: Call) -> Result<(Reply, Context), Error> {
+    pub(crate) async fn send(&self, call: Outgoing) -> Result<(Reply, Context), Error> {
         self.exchange(call, false).await
     }
 
     /// One call, one answer that comes in frames.
-    pub(crate) async fn open(&self, call: Call, idle: Option<Duration>) -> Result<Opened, Error> {
+    pub(crate) async fn open(&self, call: Outgoing) -> Result<Opened, Error> {
         let (reply, context) = self.exchange(call, true).await?;
-        Ok(Opened::new(reply, context, idle))
+        Ok(Opened::new(reply, context))
     }
 
-    async fn exchange(&self, call: Call, streaming: bool) -> Result<(Reply, Context), Error> {
+    async fn exchange(&self, call: Outgoing, streaming: bool) -> Result<(Reply, Context), Error> {
         let started = Instant::now();
         let wire = Wire::new(call, streaming);
         // the model's id stands in our path; the carrier only must have one

@@ -20,14 +20,14 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::call::{Call, Head, JSON, Reply};
+use super::call::{Head, JSON, Outgoing, Reply};
 
 /// One exchange: the call on its way out, the reply on its way in.
 #[derive(Debug, Clone)]
 pub(super) struct Wire(Arc<Exchange>);
 
 struct Exchange {
-    call: Call,
+    call: Outgoing,
     streaming: bool,
     reply: Mutex<Option<Reply>>,
 }
@@ -45,11 +45,11 @@ impl fmt::Debug for Exchange {
 }
 
 impl Wire {
-    pub(super) fn new(call: Call, streaming: bool) -> Self {
+    pub(super) fn new(call: Outgoing, streaming: bool) -> Self {
         Self(Arc::new(Exchange { call, streaming, reply: Mutex::new(None) }))
     }
 
-    pub(super) fn call(&self) -> &Call {
+    pub(super) fn call(&self) -> &Outgoing {
         &self.0.call
     }
 
@@ -106,7 +106,7 @@ impl Intercept for Carrier {
 
 impl SerializeRequest for Wire {
     fn serialize_input(&self, _carrier: Input, _cfg: &mut ConfigBag) -> Result<HttpRequest, BoxError> {
-        let Call { path, body, content_type, headers, .. } = &self.0.call;
+        let Outgoing { path, body, content_type, headers, .. } = &self.0.call;
         let mut request = HttpRequest::new(SdkBody::from(body.clone()));
         request.set_method("POST")?;
         request.set_uri(path.as_str())?;
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_prompt_and_no_answer() {
-        let call = Call::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
+        let call = Outgoing::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
         let wire = Wire::new(call, false);
         wire.put_reply(Reply {
             head: Head { status: 200, ..Head::default() },

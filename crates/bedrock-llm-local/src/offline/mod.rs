@@ -17,6 +17,7 @@ mod talk;
 mod tools;
 mod words;
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use bedrock_llm_schema::content::reasoning::ReasoningTextBlock;
@@ -47,7 +48,8 @@ pub(crate) fn respond(
     profile: &ModelProfile,
     started: Instant,
 ) -> Vec<StreamEvent> {
-    let said = talk::last_words(request);
+    let (asked, beginning) = split_beginning(request);
+    let said = talk::last_words(&asked);
     if let Some(trace) = guardrail::on_chat(request, &said) {
         let usage = Usage::new(0, 0);
         let message = Message::assistant(guardrail::BLOCKED);
@@ -59,18 +61,21 @@ pub(crate) fn respond(
     if wants_reasoning(request) {
         content.push(reasoning(&said).into());
     }
-    let answers_tools = request.messages.last().is_some_and(|last| last.tool_results().next().is_some());
+    let answers_tools = asked.messages.last().is_some_and(|last| last.tool_results().next().is_some());
     let forced = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
     let is_forced = forced.is_some_and(|choice| matches!(choice.tag(), "any" | "tool"));
-    let asked = if said.trim().is_empty() { earlier_words(request) } else { said };
-    let call = if answers_tools && !is_forced { None } else { tools::call(request, &asked) };
+    let words = if said.trim().is_empty() { earlier_words(&asked) } else { said };
+    let speaks = (answers_tools && !is_forced) || beginning.is_some();
+    let call = if speaks { None } else { tools::call(request, &words) };
     let stop_reason = match call {
         Some(call) => {
             content.push(call.into());
             StopReason::ToolUse
         }
         None => {
-            content.push(talk::answer(request).into());
+            let answer = talk::answer(&asked);
+            let rest = beginning.as_deref().and_then(|beginning| answer.strip_prefix(beginning));
+            content.push(rest.map(str::to_owned).unwrap_or(answer).into());
             StopReason::EndTurn
         }
     };
@@ -85,6 +90,17 @@ pub(crate) fn respond(
         events::of_response(&response),
         request.inference_config.as_ref().and_then(|config| config.max_tokens),
     )
+}
+
+/// The conversation without the beginning of its own turn that the model was given, and that beginning.
+fn split_beginning(request: &ChatRequest) -> (Cow<'_, ChatRequest>, Option<String>) {
+    match request.messages.split_last() {
+        Some((last, before)) if last.role == Role::Assistant && !before.is_empty() => {
+            let asked = ChatRequest { messages: before.to_vec(), ..request.clone() };
+            (Cow::Owned(asked), Some(last.text()))
+        }
+        _ => (Cow::Borrowed(request), None),
+    }
 }
 
 /// The user's words before the last message, where that has none of its own.

@@ -70,6 +70,15 @@ pub enum ErrorKind {
     /// The client's settings cannot work; nothing was sent.
     Config,
 
+    // held back by a layer of the client; nothing was sent
+    /// The circuit breaker of the model is open; [`Error::retry_after`](super::Error::retry_after) is the time until
+    /// it lets a probe through.
+    CircuitOpen,
+    /// Too many calls wait already, or the wait for a place or for quota would be too long.
+    Overloaded,
+    /// The client was shut down.
+    ShutDown,
+
     // after the answer came
     /// A tool call's arguments are not JSON.
     ToolInputInvalid,
@@ -106,7 +115,7 @@ pub enum Retry {
     Permanent,
     /// Perhaps, after a pause.
     Temporary,
-    /// It was tried as often as allowed.
+    /// Not now: it was tried as often as allowed, or the client holds it back.
     Exhausted,
 }
 
@@ -127,6 +136,7 @@ impl ErrorKind {
             | Self::Connect
             | Self::StreamStalled
             | Self::StreamTruncated => Retry::Temporary,
+            Self::CircuitOpen | Self::Overloaded => Retry::Exhausted,
             _ => Retry::Permanent,
         }
     }
@@ -165,6 +175,9 @@ impl ErrorKind {
             Self::Decode => "unreadable response",
             Self::InvalidRequest => "invalid request",
             Self::Config => "invalid configuration",
+            Self::CircuitOpen => "circuit open",
+            Self::Overloaded => "overloaded",
+            Self::ShutDown => "shut down",
             Self::ToolInputInvalid => "invalid tool input",
             Self::AnswerInvalid => "invalid answer",
             Self::AnswerIncomplete => "incomplete answer",

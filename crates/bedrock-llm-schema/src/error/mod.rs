@@ -32,6 +32,7 @@ struct Inner {
     request_id: Option<String>,
     retry_after: Option<Duration>,
     attempts: u32,
+    elapsed: Option<Duration>,
     partial: Option<ChatResponse>,
     source: Option<BoxError>,
 }
@@ -51,6 +52,7 @@ impl Error {
             request_id: None,
             retry_after: None,
             attempts: 1,
+            elapsed: None,
             partial: None,
             source: None,
         }))
@@ -152,6 +154,12 @@ impl Error {
         self.0.attempts
     }
 
+    /// How long all attempts and the pauses between them took, where it was tried more than once.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
     /// The answer as far as it came, when a stream broke; of a typed answer the last one that came.
     #[must_use]
     pub fn partial(&self) -> Option<&ChatResponse> {
@@ -202,6 +210,20 @@ impl Error {
         self
     }
 
+    /// Says how long the service, or the client, asks to wait before the next try.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Says how long all attempts took.
+    #[must_use]
+    pub fn with_elapsed(mut self, elapsed: Duration) -> Self {
+        self.0.elapsed = Some(elapsed);
+        self
+    }
+
     /// Says how often the request was sent.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
@@ -224,6 +246,27 @@ impl Error {
     }
 }
 
+/// Notes, for a layer that holds an error in a result it only borrows.
+impl Error {
+    /// Says how often the request was sent, and how long all attempts and the pauses between them took.
+    pub fn note_attempts(&mut self, attempts: u32, elapsed: Duration) {
+        self.0.attempts = attempts;
+        self.0.elapsed = Some(elapsed);
+    }
+
+    /// Says that nobody inside will try again, and why if that is not plain.
+    pub fn note_exhausted(&mut self, why: Option<&str>) {
+        self.0.retry = Some(Retry::Exhausted);
+        if let Some(why) = why {
+            let hint = self.0.hint.get_or_insert_default();
+            if !hint.is_empty() {
+                hint.push_str("; ");
+            }
+            hint.push_str(why);
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
@@ -235,6 +278,12 @@ impl fmt::Display for Error {
             write!(f, " of {model}")?;
         }
         write!(f, ": {}", inner.message)?;
+        match inner.elapsed {
+            Some(elapsed) if inner.attempts > 1 => {
+                write!(f, " [{} attempts in {elapsed:.1?}]", inner.attempts)?;
+            }
+            _ => {}
+        }
         if let Some(hint) = &inner.hint {
             write!(f, " ({hint})")?;
         }
@@ -257,6 +306,7 @@ impl fmt::Debug for Error {
             .field("request_id", &inner.request_id)
             .field("retry_after", &inner.retry_after)
             .field("attempts", &inner.attempts)
+            .field("elapsed", &inner.elapsed)
             .field("partial", &inner.partial)
             .field("source", &inner.source)
             .finish()

@@ -160,4 +160,10 @@ impl crate::Request for ApplyGuardrailRequest {
     fn model(&self) -> Option<&crate::ModelId> {
         None
     }
+
+    fn set_model(&mut self, _model: crate::ModelId) {}
+
+    fn estimate_input_tokens_of(&self, _model: &crate::ModelId) -> u64 {
+        0
+    }
 }

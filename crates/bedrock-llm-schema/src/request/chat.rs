@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 
 use serde_json::Value;
 
@@ -267,6 +268,31 @@ impl Request for ChatRequest {
     fn model(&self) -> Option<&ModelId> {
         Some(&self.model)
     }
+
+    fn set_model(&mut self, model: ModelId) {
+        self.model = model;
+    }
+
+    fn chat(&self) -> Option<&ChatRequest> {
+        Some(self)
+    }
+
+    fn chat_mut(&mut self) -> Option<&mut ChatRequest> {
+        Some(self)
+    }
+
+    fn estimate_input_tokens_of(&self, model: &ModelId) -> u64 {
+        self.estimate_tokens_of(model).tokens()
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        self.inference_config.as_ref()?.max_tokens.map(u64::from)
+    }
+
+    fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
+        serde_json::to_writer(out, self)?;
+        Ok(true)
+    }
 }
 
 impl Request for ChatStreamRequest {
@@ -274,7 +300,31 @@ impl Request for ChatStreamRequest {
     const OPERATION: Operation = Operation::ConverseStream;
 
     fn model(&self) -> Option<&ModelId> {
-        Some(&self.0.model)
+        self.0.model()
+    }
+
+    fn set_model(&mut self, model: ModelId) {
+        self.0.set_model(model);
+    }
+
+    fn chat(&self) -> Option<&ChatRequest> {
+        Some(&self.0)
+    }
+
+    fn chat_mut(&mut self) -> Option<&mut ChatRequest> {
+        Some(&mut self.0)
+    }
+
+    fn estimate_input_tokens_of(&self, model: &ModelId) -> u64 {
+        self.0.estimate_input_tokens_of(model)
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        self.0.max_output_tokens()
+    }
+
+    fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
+        self.0.write_key(out)
     }
 }
 

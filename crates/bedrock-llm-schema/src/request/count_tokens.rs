@@ -100,4 +100,13 @@ impl Request for CountTokensRequest {
     fn model(&self) -> Option<&ModelId> {
         Some(&self.model)
     }
+
+    fn set_model(&mut self, model: ModelId) {
+        self.model = model;
+    }
+
+    /// Counting uses none.
+    fn estimate_input_tokens_of(&self, _model: &ModelId) -> u64 {
+        0
+    }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{Operation, PerformanceLatency, Request, ServiceTierType};
 use crate::ModelId;
 use crate::guardrail::GuardrailConfig;
+use crate::response::AnsweredBy;
 use crate::stream::InvokeStream;
 
 /// A body in the model's native form. What travels beside the body as headers is set here.
@@ -45,6 +46,8 @@ pub struct InvokeResponse {
     pub headers: Vec<(String, String)>,
     /// The service's id for this call.
     pub request_id: Option<String>,
+    /// Who answered, where the call could have gone to several.
+    pub answered_by: Option<Box<AnsweredBy>>,
 }
 
 impl InvokeRequest {
@@ -95,12 +98,23 @@ impl fmt::Debug for InvokeResponse {
     }
 }
 
+/// A native body's tokens cannot be told from its bytes; about four are one.
+const BYTES_PER_TOKEN: u64 = 4;
+
 impl Request for InvokeRequest {
     type Response = InvokeResponse;
     const OPERATION: Operation = Operation::InvokeModel;
 
     fn model(&self) -> Option<&ModelId> {
         Some(&self.model)
+    }
+
+    fn set_model(&mut self, model: ModelId) {
+        self.model = model;
+    }
+
+    fn estimate_input_tokens_of(&self, _model: &ModelId) -> u64 {
+        u64::try_from(self.body.len()).unwrap_or(u64::MAX) / BYTES_PER_TOKEN
     }
 }
 
@@ -109,6 +123,14 @@ impl Request for InvokeStreamRequest {
     const OPERATION: Operation = Operation::InvokeModelWithResponseStream;
 
     fn model(&self) -> Option<&ModelId> {
-        Some(&self.0.model)
+        self.0.model()
+    }
+
+    fn set_model(&mut self, model: ModelId) {
+        self.0.set_model(model);
+    }
+
+    fn estimate_input_tokens_of(&self, model: &ModelId) -> u64 {
+        self.0.estimate_input_tokens_of(model)
     }
 }

@@ -1,12 +1,16 @@
 //! Everything a caller can ask of the service, one type per operation.
 
+mod call;
 mod chat;
 mod config;
 mod count_tokens;
 mod invoke;
 mod operation;
 mod reasoning;
+#[allow(clippy::module_inception, reason = "it is the trait of this name")]
+mod request;
 
+pub use call::{CacheUse, Call, CallOptions, Priority, StreamRecovery};
 pub use chat::{ChatRequest, ChatStreamRequest};
 pub use config::{
     InferenceConfig, JsonSchemaDefinition, OutputConfig, OutputFormat, OutputFormatStructure,
@@ -18,5 +22,6 @@ pub use count_tokens::{
     InvokeModelTokensRequest,
 };
 pub use invoke::{InvokeRequest, InvokeResponse, InvokeStreamRequest};
-pub use operation::{Operation, Request};
+pub use operation::Operation;
 pub use reasoning::{Effort, Reasoning};
+pub use request::Request;

@@ -1,8 +1,6 @@
-//! One trait for every call, so that a tower layer is written once.
+//! The operations of the service.
 
 use std::fmt;
-
-use crate::ModelId;
 
 /// An operation of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -35,22 +33,16 @@ impl Operation {
             Self::ApplyGuardrail => "ApplyGuardrail",
         }
     }
+
+    /// Whether the answer comes piece by piece.
+    #[must_use]
+    pub fn is_streaming(self) -> bool {
+        matches!(self, Self::ConverseStream | Self::InvokeModelWithResponseStream)
+    }
 }
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// A request to the service. Every layer of the client is generic over it.
-pub trait Request: Clone + fmt::Debug + Send + Sync + 'static {
-    /// What a successful call gives.
-    type Response: Send;
-
-    /// The operation this request is for.
-    const OPERATION: Operation;
-
-    /// The model that is asked; `None` for operations without one.
-    fn model(&self) -> Option<&ModelId>;
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::Usage;
+use super::{AnsweredBy, Usage};
 use crate::Change;
 use crate::content::{Message, Role};
 use crate::guardrail::assessment::GuardrailTraceAssessment;
@@ -63,7 +63,7 @@ wire_struct! {
 }
 
 /// The model's answer. Its serde form is the Converse response body; what does not travel in the body
-/// (`request_id`, `incomplete_tool_uses`, `changes`) is left out of it.
+/// (`request_id`, `incomplete_tool_uses`, `changes`, `answered_by`) is left out of it.
 #[serde_with::skip_serializing_none]
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,6 +96,9 @@ pub struct ChatResponse {
     /// What was changed in the request so that the model takes it.
     #[serde(skip)]
     pub changes: Vec<Change>,
+    /// Who answered, where the call could have gone to several.
+    #[serde(skip)]
+    pub answered_by: Option<Box<AnsweredBy>>,
     /// Members this version does not know; kept as they came.
     #[serde(flatten)]
     pub extra: Extra,
@@ -143,6 +146,7 @@ impl ChatResponse {
             request_id: None,
             incomplete_tool_uses: Vec::new(),
             changes: Vec::new(),
+            answered_by: None,
             extra: Extra::new(),
         }
     }

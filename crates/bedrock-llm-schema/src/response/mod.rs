@@ -1,9 +1,17 @@
 //! What comes back.
 
+mod answered_by;
 mod chat;
+mod end;
+#[allow(clippy::module_inception, reason = "it is the trait of this name")]
+mod response;
 mod usage;
 
+pub use answered_by::{AnsweredBy, Move};
 pub use chat::{
     ChatResponse, IncompleteCause, IncompleteToolUse, Metrics, PromptRouterTrace, StopReason, Trace,
 };
+pub(crate) use end::EndHooks;
+pub use end::{End, Outcome};
+pub use response::Response;
 pub use usage::{CacheDetail, Usage};

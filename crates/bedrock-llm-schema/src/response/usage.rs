@@ -25,6 +25,10 @@ wire_struct! {
         pub cache_write_input_tokens: Option<u64>,
         /// The cache writes by how long they live.
         pub cache_details: Option<Vec<CacheDetail>>,
+        /// Whether the answer came from a client's own cache of answers: these tokens were paid before and are not
+        /// paid again. Not the service's; never on the wire.
+        #[serde(skip)]
+        pub is_replayed: bool,
     }
 
     /// Cache writes of one life.

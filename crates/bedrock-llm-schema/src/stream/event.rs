@@ -184,11 +184,28 @@ struct PlainDelta {
     _padding: serde::de::IgnoredAny,
 }
 
+/// The member that tells an answer's second beginning from its first.
+const RESTARTED: &str = "bedrock-llm:restarted";
+
 impl StreamEvent {
     /// The beginning of the model's turn.
     #[must_use]
     pub fn message_start() -> Self {
         Self::MessageStart(MessageStartEvent { role: Role::Assistant, extra: Extra::new() })
+    }
+
+    /// The beginning of the model's turn anew: what came before is to be discarded. A client's own, never the
+    /// service's; see [`StreamRecovery`](crate::request::StreamRecovery).
+    #[must_use]
+    pub fn message_restart() -> Self {
+        let extra = Extra::from_iter([(RESTARTED.to_owned(), true.into())]);
+        Self::MessageStart(MessageStartEvent { role: Role::Assistant, extra })
+    }
+
+    /// Whether the answer begins anew with this event, and what came before is to be discarded.
+    #[must_use]
+    pub fn is_restart(&self) -> bool {
+        matches!(self, Self::MessageStart(start) if start.extra.contains_key(RESTARTED))
     }
 
     /// The beginning of a block.

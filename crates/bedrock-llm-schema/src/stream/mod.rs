@@ -1,13 +1,17 @@
 //! Answers that come piece by piece.
 
 mod accumulator;
+mod chat_stream;
 mod event;
-mod streams;
+mod invoke_stream;
+mod resume;
 
 pub use accumulator::{Accumulator, Ending};
+pub use chat_stream::{ChatStream, TextStream};
 pub use event::{
     ContentBlockDelta, ContentBlockDeltaEvent, ContentBlockStart, ContentBlockStartEvent,
     ContentBlockStopEvent, ImageBlockDelta, ImageBlockStart, MessageStartEvent, MessageStopEvent,
     MetadataEvent, ReasoningDelta, StreamEvent, ToolResultDelta, ToolResultStart, ToolUseDelta, ToolUseStart,
 };
-pub use streams::{ChatStream, InvokeStream, TextStream};
+pub use invoke_stream::InvokeStream;
+pub use resume::{Conclusion, ResumePlan, Splice};

@@ -14,7 +14,7 @@ pub use text::of_text;
 pub(crate) use weights::Weights;
 
 use crate::request::CountTokensInput;
-use crate::{ChatRequest, CountTokensRequest};
+use crate::{ChatRequest, CountTokensRequest, ModelId};
 
 /// A number of tokens, and whether it was counted or estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -55,7 +55,13 @@ impl ChatRequest {
     /// ```
     #[must_use]
     pub fn estimate_tokens(&self) -> TokenCount {
-        TokenCount::Estimated(Weights::of(&self.model).prompt(&Prompt::of(self)))
+        self.estimate_tokens_of(&self.model)
+    }
+
+    /// [`estimate_tokens`](Self::estimate_tokens), as this model counts.
+    #[must_use]
+    pub fn estimate_tokens_of(&self, model: &ModelId) -> TokenCount {
+        TokenCount::Estimated(Weights::of(model).prompt(&Prompt::of(self)))
     }
 }
 
