@@ -10,6 +10,7 @@ mod limits;
 mod media;
 mod numbers;
 mod phrases;
+mod pieces;
 mod prompt_cache;
 mod story;
 mod talk;
@@ -29,9 +30,9 @@ use bedrock_llm_schema::{
 };
 use serde_json::Value;
 
-pub(crate) use bedrock_llm_schema::tokens::{of_text as estimate, pieces};
 pub(crate) use guardrail::apply as apply_guardrail;
 pub use guardrail::{GUARDED_WORD, LOCAL_GUARDRAIL};
+pub(crate) use pieces::{count_pieces, pieces};
 pub(crate) use prompt_cache::PromptCache;
 
 /// An answer as the events it is streamed in: text and arguments piece by piece.
