@@ -14,7 +14,7 @@ use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
 use super::{Client, ClientService, Layers};
 use crate::bedrock::{Preparation, Settings as BedrockSettings};
-use crate::layers::{CacheConfig, CircuitBreakerConfig, RetryConfig};
+use crate::layers::{CacheConfig, CircuitBreakerConfig, FailoverConfig, RetryConfig};
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 
 /// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
@@ -29,7 +29,7 @@ use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
 /// | [`retry`](Self::retry) | [`RetryConfig::default`]: 4 attempts |
 /// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 10 calls in a minute failed |
-/// | [`cache`](Self::cache) | none |
+/// | [`cache`](Self::cache), [`failover`](Self::failover) | none |
 /// | [`stream_recovery`](Self::stream_recovery) | [`StreamRecovery::Fail`] |
 /// | [`chat_by_stream`](Self::chat_by_stream) | no |
 /// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
@@ -51,12 +51,7 @@ impl ClientBuilder {
             api_mode: ApiMode::default(),
             native_models: Arc::new(native_only),
             registry: Registry::builtin(),
-            preparation: Preparation {
-                catalog: None,
-                normalizer: Normalizer::new(),
-                normalize: true,
-                validate: true,
-            },
+            preparation: Preparation::default(),
         };
         let layers = LayerSettings { bare: !layered, ..LayerSettings::default() };
         Self { settings: Settings::default(), bedrock, layers, layer: Identity::new() }
@@ -236,6 +231,15 @@ impl<L> ClientBuilder<L> {
         self
     }
 
+    /// Where calls go when their model does not answer: [`FailoverLayer`]. The client's region is its
+    /// [`home_region`](FailoverConfig::home_region) unless it names one. [`Client::failover`] tells how each target has been.
+    ///
+    /// [`FailoverLayer`]: crate::layers::FailoverLayer
+    pub fn failover(mut self, config: FailoverConfig) -> Self {
+        self.layers.failover = Some(config);
+        self
+    }
+
     /// What to do when a chat's stream breaks after its first event: [`RecoveryLayer`](crate::layers::RecoveryLayer).
     pub fn stream_recovery(mut self, recovery: StreamRecovery) -> Self {
         self.layers.recovery = Some(recovery);
@@ -356,10 +360,10 @@ impl<L> ClientBuilder<L> {
     {
         let Self { settings, bedrock, layers, layer } = self;
         let chat_by_stream = layers.chat_by_stream;
-        let layers = layers.resolve(bedrock.preparation.catalog.clone())?;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
         let preparation = bedrock.preparation.clone();
+        let layers = layers.resolve(region.as_deref(), &preparation)?;
         let bedrock = Bedrock::new(sdk, bedrock);
         let handles = layers.as_ref().map(Layers::handles).unwrap_or_default();
         let service = match layers {

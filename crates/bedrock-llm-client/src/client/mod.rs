@@ -33,7 +33,7 @@ pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
-use crate::layers::{CacheHandle, CircuitBreakerHandle};
+use crate::layers::{CacheHandle, CircuitBreakerHandle, FailoverHandle};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -97,6 +97,12 @@ impl Client {
     #[must_use]
     pub fn circuit_breaker(&self) -> Option<&CircuitBreakerHandle> {
         self.inner.handles.circuit_breaker.as_ref()
+    }
+
+    /// Tells how the targets of the stack's failover have been, if it has one.
+    #[must_use]
+    pub fn failover(&self) -> Option<&FailoverHandle> {
+        self.inner.handles.failover.as_ref()
     }
 
     /// Tells of the stack's cache of answers, if it has one.

@@ -10,15 +10,17 @@ use tower::{Service, ServiceBuilder};
 use crate::Bedrock;
 use crate::layers::{
     AttemptTimeout, AttemptTimeoutLayer, Cache, CacheHandle, CacheLayer, CircuitBreaker,
-    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, Prepare, PrepareLayer, Recovery,
-    RecoveryLayer, Retry, RetryLayer, StreamTimeout, StreamTimeoutLayer,
+    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, Failover, FailoverHandle,
+    FailoverLayer, Prepare, PrepareLayer, Recovery, RecoveryLayer, Retry, RetryLayer, StreamTimeout,
+    StreamTimeoutLayer,
 };
 
 /// The whole stack, read from the last line up: the last is the outermost.
 type Attempt = StreamTimeout<AttemptTimeout<Bedrock>>;
 type Guarded = Either<CircuitBreaker<Attempt>, Attempt>;
 type OneModel = Prepare<Retry<Guarded>>;
-type Whole = Recovery<OneModel>;
+type Targets = Either<Failover<OneModel>, OneModel>;
+type Whole = Recovery<Targets>;
 type Layered = Deadline<Either<Cache<Whole>, Whole>>;
 
 /// What layers of the caller's are put around: the base service with the client's own layers, or without any.
@@ -31,6 +33,7 @@ pub(crate) struct Layers {
     pub(crate) deadline: DeadlineLayer,
     pub(crate) cache: Option<CacheLayer>,
     pub(crate) recovery: RecoveryLayer,
+    pub(crate) failover: Option<FailoverLayer>,
     pub(crate) retry: RetryLayer,
     pub(crate) circuit_breaker: Option<CircuitBreakerLayer>,
     pub(crate) stream_timeout: StreamTimeoutLayer,
@@ -41,6 +44,7 @@ pub(crate) struct Layers {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handles {
     pub(crate) cache: Option<CacheHandle>,
+    pub(crate) failover: Option<FailoverHandle>,
     pub(crate) circuit_breaker: Option<CircuitBreakerHandle>,
 }
 
@@ -48,6 +52,7 @@ impl Layers {
     pub(super) fn handles(&self) -> Handles {
         Handles {
             cache: self.cache.as_ref().map(CacheLayer::handle),
+            failover: self.failover.as_ref().map(FailoverLayer::handle),
             circuit_breaker: self.circuit_breaker.as_ref().map(CircuitBreakerLayer::handle),
         }
     }
@@ -60,6 +65,7 @@ impl ClientService {
             .layer(layers.deadline)
             .option_layer(layers.cache)
             .layer(layers.recovery)
+            .option_layer(layers.failover)
             .layer(PrepareLayer::new(&bedrock))
             .layer(layers.retry)
             .option_layer(layers.circuit_breaker)
