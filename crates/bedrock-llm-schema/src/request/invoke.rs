@@ -116,6 +116,31 @@ impl Request for InvokeRequest {
     fn estimate_input_tokens_of(&self, _model: &ModelId) -> u64 {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX) / BYTES_PER_TOKEN
     }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        serde_json::from_slice::<OutputLimit>(&self.body).ok()?.tokens()
+    }
+}
+
+/// Where the families' native bodies say how long an answer may be.
+#[derive(serde::Deserialize)]
+struct OutputLimit {
+    #[serde(
+        alias = "max_completion_tokens",
+        alias = "max_gen_len",
+        alias = "max_new_tokens",
+        alias = "maxTokenCount"
+    )]
+    #[serde(alias = "maxTokens")]
+    max_tokens: Option<u64>,
+    #[serde(alias = "inferenceConfig", alias = "textGenerationConfig")]
+    nested: Option<Box<OutputLimit>>,
+}
+
+impl OutputLimit {
+    fn tokens(self) -> Option<u64> {
+        self.max_tokens.or_else(|| self.nested?.tokens())
+    }
 }
 
 impl Request for InvokeStreamRequest {
@@ -132,5 +157,31 @@ impl Request for InvokeStreamRequest {
 
     fn estimate_input_tokens_of(&self, model: &ModelId) -> u64 {
         self.0.estimate_input_tokens_of(model)
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        self.0.max_output_tokens()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_bodies_say_how_long_an_answer_may_be() {
+        for (body, wanted) in [
+            (r#"{"max_tokens": 50, "messages": [{"max_tokens": 7}]}"#, Some(50)),
+            (r#"{"inferenceConfig": {"maxTokens": 51}}"#, Some(51)),
+            (r#"{"inferenceConfig": {"max_new_tokens": 52}}"#, Some(52)),
+            (r#"{"textGenerationConfig": {"maxTokenCount": 53}}"#, Some(53)),
+            (r#"{"prompt": "x", "max_gen_len": 54}"#, Some(54)),
+            (r#"{"max_tokens": null}"#, None),
+            ("not JSON", None),
+        ] {
+            let request = InvokeRequest::new("m", body);
+            assert_eq!(request.max_output_tokens(), wanted, "{body}");
+            assert_eq!(request.streaming().max_output_tokens(), wanted, "{body}");
+        }
     }
 }
