@@ -8,6 +8,8 @@
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`CircuitBreakerLayer`] | refuses calls to a model that fails, until probes have succeeded |
+//! | [`RateLimitLayer`] | lets no more through than a model's quotas admit |
+//! | [`ConcurrencyLayer`] | lets at most so many through at a time, by priority |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
 //! | [`AttemptTimeoutLayer`] | bounds one attempt |
 //!
@@ -17,10 +19,12 @@
 mod attempt_timeout;
 mod by_target;
 mod circuit_breaker;
+mod concurrency;
 pub mod deadline;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
+mod rate_limit;
 mod setting;
 mod stream_timeout;
 
@@ -29,6 +33,13 @@ pub use circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerFuture, CircuitBreakerHandle, CircuitBreakerLayer,
     CircuitState, CircuitStatus,
 };
+pub use concurrency::{
+    Concurrency, ConcurrencyConfig, ConcurrencyFuture, ConcurrencyHandle, ConcurrencyLayer, ConcurrencyStatus,
+};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
+pub use rate_limit::{
+    ModelLimits, RateLimit, RateLimitConfig, RateLimitFuture, RateLimitHandle, RateLimitLayer,
+    RateLimitStatus, RateStatus,
+};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};
