@@ -18,7 +18,7 @@ use crate::layers::by_target::ByTarget;
 /// - **Open**: calls fail at once with [`CircuitOpen`](bedrock_llm_schema::ErrorKind::CircuitOpen), which says in how long
 ///   to come again ([`Error::retry_after`]).
 /// - **Half-open**, after that time: a few probes pass, the rest is refused. When enough have succeeded the circuit
-///   closes; when one fails or is slow it opens again. A probe that has not ended after
+///   closes; when one fails, is slow, or is throttled where that counts, it opens again. A probe that has not ended after
 ///   [`open_for`](CircuitBreakerConfig::open_for) gives its place to another.
 ///
 /// What counts:
