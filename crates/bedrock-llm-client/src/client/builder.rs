@@ -12,9 +12,9 @@ use tower::layer::util::{Identity, Stack};
 use super::layer_settings::LayerSettings;
 use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
-use super::{Client, ClientService};
+use super::{Client, ClientService, Layers};
 use crate::bedrock::{Preparation, Settings as BedrockSettings};
-use crate::layers::RetryConfig;
+use crate::layers::{CacheConfig, CircuitBreakerConfig, FailoverConfig, RetryConfig};
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 
 /// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
@@ -28,6 +28,8 @@ use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 /// | [`attempt_timeout`](Self::attempt_timeout), [`first_event_timeout`](Self::first_event_timeout) | none |
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
 /// | [`retry`](Self::retry) | [`RetryConfig::default`]: 4 attempts |
+/// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 10 calls in a minute failed |
+/// | [`cache`](Self::cache), [`failover`](Self::failover) | none |
 /// | [`stream_recovery`](Self::stream_recovery) | [`StreamRecovery::Fail`] |
 /// | [`chat_by_stream`](Self::chat_by_stream) | no |
 /// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
@@ -49,12 +51,7 @@ impl ClientBuilder {
             api_mode: ApiMode::default(),
             native_models: Arc::new(native_only),
             registry: Registry::builtin(),
-            preparation: Preparation {
-                catalog: None,
-                normalizer: Normalizer::new(),
-                normalize: true,
-                validate: true,
-            },
+            preparation: Preparation::default(),
         };
         let layers = LayerSettings { bare: !layered, ..LayerSettings::default() };
         Self { settings: Settings::default(), bedrock, layers, layer: Identity::new() }
@@ -217,6 +214,32 @@ impl<L> ClientBuilder<L> {
         self
     }
 
+    /// When calls to a model that fails are refused: [`CircuitBreakerLayer`]. `None` never refuses any.
+    /// [`Client::circuit_breaker`] reads and forces the circuits.
+    ///
+    /// [`CircuitBreakerLayer`]: crate::layers::CircuitBreakerLayer
+    pub fn circuit_breaker(mut self, config: impl Into<Option<CircuitBreakerConfig>>) -> Self {
+        self.layers.circuit_breaker = Some(config.into());
+        self
+    }
+
+    /// Keeps answers and gives them again: [`CacheLayer`]. [`Client::answer_cache`] tells how often.
+    ///
+    /// [`CacheLayer`]: crate::layers::CacheLayer
+    pub fn cache(mut self, config: CacheConfig) -> Self {
+        self.layers.cache = Some(config);
+        self
+    }
+
+    /// Where calls go when their model does not answer: [`FailoverLayer`]. The client's region is its
+    /// [`home_region`](FailoverConfig::home_region) unless it names one. [`Client::failover`] tells how each target has been.
+    ///
+    /// [`FailoverLayer`]: crate::layers::FailoverLayer
+    pub fn failover(mut self, config: FailoverConfig) -> Self {
+        self.layers.failover = Some(config);
+        self
+    }
+
     /// What to do when a chat's stream breaks after its first event: [`RecoveryLayer`](crate::layers::RecoveryLayer).
     pub fn stream_recovery(mut self, recovery: StreamRecovery) -> Self {
         self.layers.recovery = Some(recovery);
@@ -337,11 +360,12 @@ impl<L> ClientBuilder<L> {
     {
         let Self { settings, bedrock, layers, layer } = self;
         let chat_by_stream = layers.chat_by_stream;
-        let layers = layers.resolve(bedrock.preparation.catalog.clone())?;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
         let preparation = bedrock.preparation.clone();
+        let layers = layers.resolve(region.as_deref(), &preparation)?;
         let bedrock = Bedrock::new(sdk, bedrock);
+        let handles = layers.as_ref().map(Layers::handles).unwrap_or_default();
         let service = match layers {
             Some(layers) => ClientService::layered(bedrock, layers),
             None => ClientService::bare(bedrock),
@@ -350,7 +374,7 @@ impl<L> ClientBuilder<L> {
         if chat_by_stream {
             stack.chat_by_stream();
         }
-        Ok(Client::new(stack, region, preparation))
+        Ok(Client::new(stack, handles, region, preparation))
     }
 
     /// The base service alone, for a stack of one's own; the layers are left out.

@@ -27,12 +27,13 @@ use tower::{Service, ServiceExt as _};
 pub use builder::ClientBuilder;
 use gate::Gate;
 pub use service::ClientService;
-pub(crate) use service::Layers;
+pub(crate) use service::{Handles, Layers};
 use stack::Stack;
 pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
+use crate::layers::{CacheHandle, CircuitBreakerHandle, FailoverHandle};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -58,6 +59,7 @@ struct Inner {
     /// None once the client was shut down.
     stack: RwLock<Option<Stack>>,
     gate: Gate,
+    handles: Handles,
     region: Option<String>,
     preparation: Preparation,
     uncounted: count::Uncounted,
@@ -76,16 +78,37 @@ impl Client {
         ClientBuilder::new(false)
     }
 
-    fn new(stack: Stack, region: Option<String>, preparation: Preparation) -> Self {
+    fn new(stack: Stack, handles: Handles, region: Option<String>, preparation: Preparation) -> Self {
         let uncounted = count::Uncounted::default();
         let (stack, gate) = (RwLock::new(Some(stack)), Gate::default());
-        Self { inner: Arc::new(Inner { stack, gate, region, preparation, uncounted }), options: None }
+        Self {
+            inner: Arc::new(Inner { stack, gate, handles, region, preparation, uncounted }),
+            options: None,
+        }
     }
 
     /// The AWS region calls go to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.inner.region.as_deref()
+    }
+
+    /// Reads and forces the circuits of the stack's breaker, if it has one.
+    #[must_use]
+    pub fn circuit_breaker(&self) -> Option<&CircuitBreakerHandle> {
+        self.inner.handles.circuit_breaker.as_ref()
+    }
+
+    /// Tells how the targets of the stack's failover have been, if it has one.
+    #[must_use]
+    pub fn failover(&self) -> Option<&FailoverHandle> {
+        self.inner.handles.failover.as_ref()
+    }
+
+    /// Tells of the stack's cache of answers, if it has one.
+    #[must_use]
+    pub fn answer_cache(&self) -> Option<&CacheHandle> {
+        self.inner.handles.cache.as_ref()
     }
 
     /// What is known of a model: from [`ClientBuilder::catalog`], or the built-in facts.

@@ -23,6 +23,7 @@ use std::time::Instant;
 use bedrock_llm_schema::content::reasoning::ReasoningTextBlock;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::response::Trace;
+use bedrock_llm_schema::stream::events_of;
 use bedrock_llm_schema::{
     ChatRequest, ChatResponse, ContentBlock, Message, ReasoningContentBlock, Role, StopReason, StreamEvent,
     Usage,
@@ -34,7 +35,10 @@ pub use guardrail::{GUARDED_WORD, LOCAL_GUARDRAIL};
 pub(crate) use pieces::{count_pieces, pieces};
 pub(crate) use prompt_cache::PromptCache;
 
-use crate::events;
+/// An answer as the events it is streamed in: text and arguments piece by piece.
+pub(crate) fn streamed(response: &ChatResponse) -> Vec<StreamEvent> {
+    events_of(response, |text| pieces(text).collect())
+}
 
 /// How many tokens a request is; answers are streamed piece by piece, and `maxTokens` and usage count pieces, too.
 pub(crate) fn count(request: &ChatRequest) -> u64 {
@@ -55,7 +59,7 @@ pub(crate) fn respond(
         let message = Message::assistant(guardrail::BLOCKED);
         let mut response = ChatResponse::new(message, StopReason::GuardrailIntervened, usage);
         response.trace = trace.map(|guardrail| Trace { guardrail: Some(guardrail), ..Trace::default() });
-        return events::of_response(&response);
+        return streamed(&response);
     }
     let mut content: Vec<ContentBlock> = Vec::new();
     if wants_reasoning(request) {
@@ -86,10 +90,7 @@ pub(crate) fn respond(
     response.service_tier.clone_from(&request.service_tier);
     limits::stop(request, &mut response);
     response.metrics.latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    limits::cut(
-        events::of_response(&response),
-        request.inference_config.as_ref().and_then(|config| config.max_tokens),
-    )
+    limits::cut(streamed(&response), request.inference_config.as_ref().and_then(|config| config.max_tokens))
 }
 
 /// The conversation without the beginning of its own turn that the model was given, and that beginning.
@@ -132,7 +133,7 @@ fn reasoning(said: &str) -> ReasoningContentBlock {
 /// The events of the stream that breaks on demand.
 pub(crate) fn breaking_events() -> Vec<StreamEvent> {
     let text = "This stream breaks after three pieces, as its model id asks for.";
-    events::of_response(&ChatResponse::new(Message::assistant(text), StopReason::EndTurn, Usage::new(8, 13)))
+    streamed(&ChatResponse::new(Message::assistant(text), StopReason::EndTurn, Usage::new(8, 13)))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
+use super::preceded::Preceded;
 use super::{Accumulator, Conclusion, Ending, StreamEvent};
 use crate::error::{Error, ErrorKind};
 use crate::response::{AnsweredBy, End, EndHooks, Outcome, Response};
@@ -163,7 +164,11 @@ impl ChatStream {
     where
         S: Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
     {
-        let events = std::mem::replace(&mut self.events, Box::pin(Nothing));
+        let mut events = std::mem::replace(&mut self.events, Box::pin(Nothing));
+        if let Some(first) = self.first.take() {
+            events = Box::pin(Preceded { first: Some(first), rest: events });
+            self.begun = false;
+        }
         self.events = Box::pin(wrap(events));
     }
 

@@ -3,7 +3,10 @@
 mod accumulator;
 mod chat_stream;
 mod event;
+mod events_of;
 mod invoke_stream;
+mod preceded;
+mod replay;
 mod resume;
 
 pub use accumulator::{Accumulator, Ending};
@@ -13,5 +16,7 @@ pub use event::{
     ContentBlockStopEvent, ImageBlockDelta, ImageBlockStart, MessageStartEvent, MessageStopEvent,
     MetadataEvent, ReasoningDelta, StreamEvent, ToolResultDelta, ToolResultStart, ToolUseDelta, ToolUseStart,
 };
+pub use events_of::events_of;
 pub use invoke_stream::InvokeStream;
+pub use replay::{KeptChat, KeptChunks};
 pub use resume::{Conclusion, ResumePlan, Splice};
