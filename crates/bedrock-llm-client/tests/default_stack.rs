@@ -155,20 +155,20 @@ async fn a_model_that_fails_is_left_alone_for_a_while() {
     let once = RetryConfig::default().max_attempts(1);
     let client = default_builder(&local.endpoint()).retry(once).build().await.unwrap();
     let broken = "local.error.ServiceUnavailableException";
-    for _ in 0..12 {
+    for _ in 0..22 {
         client.chat(chat(broken)).await.unwrap_err();
     }
     let error = client.chat(chat(broken)).await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (&ErrorKind::CircuitOpen, false));
     assert!(error.retry_after().is_some_and(|wait| wait <= Duration::from_secs(30)), "{error:?}");
-    assert_eq!(local.received().len(), 10, "the default opens after ten failures");
+    assert_eq!(local.received().len(), 20, "the default opens after twenty failures");
     // other models are not concerned
     client.chat(chat(NOVA)).await.unwrap();
     let circuits = client.circuit_breaker().unwrap();
     assert!(matches!(circuits.state(&broken.into(), None), CircuitState::Open { .. }));
     circuits.force_close(&broken.into(), None);
     client.chat(chat(broken)).await.unwrap_err();
-    assert_eq!(local.received().len(), 12);
+    assert_eq!(local.received().len(), 22);
 }
 
 #[tokio::test]
