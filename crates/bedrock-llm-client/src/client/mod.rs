@@ -97,6 +97,11 @@ impl Client {
         Self { inner: Arc::clone(&self.inner), options: Some(Arc::new(options)) }
     }
 
+    /// What calls that bring no options of their own shall have.
+    pub(crate) fn options(&self) -> Option<&Arc<CallOptions>> {
+        self.options.as_ref()
+    }
+
     /// The request with this client's wishes, where it has none of its own.
     fn wish<R: ClientRequest>(&self, request: R) -> Call<R::Bare> {
         let call = request.into_call();
