@@ -25,6 +25,8 @@ const OUT_PER_PLACE: usize = 4;
 
 type Answer<R> = <R as Request>::Response;
 
+type Report<'a> = Box<dyn FnMut(&Progress) + Send + 'a>;
+
 /// Many requests, a few under way at any time; a [`Stream`] of [`BatchItem`]s. Made by
 /// [`Client::batch`](crate::Client::batch).
 ///
@@ -57,7 +59,7 @@ pub struct Batch<'a, R: ClientRequest> {
     concurrency: usize,
     is_in_order: bool,
     stop_on: Box<dyn Fn(&Error) -> bool + Send + 'a>,
-    on_progress: Option<Box<dyn FnMut(&Progress) + Send + 'a>>,
+    on_progress: Option<Report<'a>>,
     handle: BatchHandle,
 
     started: Option<Instant>,
