@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bedrock_llm_local::LocalBedrock;
+use bedrock_llm_local::{FaultPlan, LocalBedrock};
 
 use crate::{catalog, print};
 
@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// TOML with facts on models that correct or extend the built-in ones: what is refused goes by them.
     #[arg(long)]
     catalog: Option<PathBuf>,
+    /// TOML with what goes wrong, when and for whom; `PUT /_local/faults` sets another plan while the endpoint runs.
+    #[arg(long)]
+    faults: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -29,6 +32,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(folder) = &args.replay {
         builder =
             builder.replay_dir(folder).with_context(|| format!("cannot replay {}", folder.display()))?;
+    }
+    if let Some(file) = &args.faults {
+        let plan = FaultPlan::from_path(file)
+            .with_context(|| format!("{} cannot be used as fault plan", file.display()))?;
+        builder = builder.faults(plan);
     }
     let local = builder.start().await.with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
     print::line(format_args!("listening on {}", local.endpoint()))?;

@@ -1,4 +1,5 @@
 //! The command as a user runs it, against the embedded endpoint.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use assert_cmd::Command;
 use predicates::prelude::*;
@@ -115,11 +116,12 @@ fn errors_say_what_is_wrong() {
         .stderr(contains("127.0.0.1:9"));
 }
 
-#[test]
-fn an_endpoint_on_this_machine_needs_no_account() {
+/// A chat with `bedrock-llm local`, which is started with these arguments.
+fn chat_with_local(args: &[&str]) -> assert_cmd::assert::Assert {
     use std::io::{BufRead as _, BufReader};
     let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_bedrock-llm"))
         .args(["local", "--port", "0"])
+        .args(args)
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
@@ -130,7 +132,32 @@ fn an_endpoint_on_this_machine_needs_no_account() {
     let asked = bedrock_llm(&["chat", "--endpoint-url", url, "Say hello to Ada."]).assert();
     server.kill().unwrap();
     server.wait().unwrap();
-    asked.success().stdout(contains("Ada")).stderr(contains("made-up"));
+    asked
+}
+
+#[test]
+fn an_endpoint_on_this_machine_needs_no_account() {
+    chat_with_local(&[]).success().stdout(contains("Ada")).stderr(contains("made-up"));
+}
+
+#[test]
+fn local_keeps_a_fault_plan_and_names_what_is_wrong_with_one() {
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "[[rules]]\nfault.exception.name = \"AccessDeniedException\"\n").unwrap();
+    chat_with_local(&["--faults", path]).failure().stderr(contains("access"));
+    for (plan, words) in [
+        ("[[rules]]\nfault = \"hang_up\"\nprobability = 2\n", "rules[0].probability: 2 is not from 0 to 1"),
+        ("[[rules]]\nfault = \"hang_up\"\nprobabilty = 1\n", "rules[0].probabilty: unknown field"),
+    ] {
+        std::fs::write(&file, plan).unwrap();
+        bedrock_llm(&["local", "--port", "0", "--faults", path])
+            .assert()
+            .failure()
+            .stdout("")
+            .stderr(contains("faults.toml").and(contains(words)));
+    }
+    bedrock_llm(&["local", "--faults", "/no/such/plan"]).assert().failure().stderr(contains("/no/such/plan"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,11 +14,15 @@ use hyper::body::Frame;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 
+use crate::socket::Line;
 use crate::{Exception, frame};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// What is not JSON, and looks like it for a while.
+const GARBAGE: &[u8] = b"{\"output\": }{ not JSON \xff";
 
 /// What is sent, before anything goes wrong with it.
 #[derive(Debug, Clone)]
@@ -42,24 +47,43 @@ pub(crate) struct Delivery {
     pub(crate) delay: Duration,
     /// The pause before each frame but the first.
     pub(crate) pace: Duration,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) mishap: Option<Mishap>,
 }
 
-/// What goes wrong. Frames are counted from 0; a whole body counts as one frame.
+/// What goes wrong on the way. Frames are counted from 0; a whole body counts as one frame.
 #[derive(Debug, Clone)]
-pub(crate) enum Fault {
+pub(crate) enum Mishap {
     /// The connection is closed instead of an answer.
     HangUp,
+    /// The connection is reset instead of an answer.
+    ResetBeforeHead,
+    /// Neither an answer nor an end.
+    StallBeforeHead,
+    /// The status line, and the rest after this pause. Only over HTTP/1.
+    SlowHead(Duration),
+    /// The head, then the connection is reset.
+    Reset,
     /// This many frames, then nothing more for ever.
     Stall(usize),
     /// This many frames, then the connection is closed.
     Cut(usize),
     /// This many frames and half of the next, then the connection is closed.
     CutInside(usize),
-    /// The checksum of this frame is wrong.
-    Corrupt(usize),
+    /// This frame, or the last, is not as it should be.
+    Damage(usize, Damage),
     /// This many frames, then an exception as the last.
     Exception(usize, Box<Exception>),
+}
+
+/// What is wrong with a frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Damage {
+    /// Its last byte, which is of the checksum.
+    Checksum,
+    /// Its payload, which is not JSON.
+    Garbage,
+    /// Its payload, which ends in the middle.
+    Truncated,
 }
 
 enum Step {
@@ -67,6 +91,7 @@ enum Step {
     Pause(Duration),
     Stall,
     Cut,
+    Reset,
 }
 
 impl Answer {
@@ -93,13 +118,67 @@ impl Answer {
         self
     }
 
+    /// Whether it is an event stream.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.content, Content::Frames(_))
+    }
+
+    /// A stream that came in one piece, as from a recording, in its frames.
+    pub(crate) fn split(&mut self) {
+        let is_stream = |(name, value): &(String, String)| {
+            name.eq_ignore_ascii_case("content-type") && value == EVENT_STREAM
+        };
+        if let (Content::Whole(bytes), true) = (&self.content, self.headers.iter().any(is_stream)) {
+            self.content = Content::Frames(frame::split(bytes.clone()));
+        }
+    }
+
+    /// Which frame comes after this many: of a whole body, which is the only one, that.
+    pub(crate) fn place(&self, frames: usize) -> usize {
+        if self.is_stream() { frames } else { 0 }
+    }
+
+    fn damage(&mut self, place: usize, damage: Damage) {
+        match &mut self.content {
+            Content::Whole(body) => {
+                *body = match damage {
+                    Damage::Checksum => spoil(body),
+                    Damage::Garbage => Bytes::from_static(GARBAGE),
+                    Damage::Truncated => half(body),
+                }
+            }
+            Content::Frames(frames) => {
+                let last = frames.len().saturating_sub(1);
+                let Some(bytes) = frames.get_mut(place.min(last)) else { return };
+                *bytes = match damage {
+                    Damage::Checksum => spoil(bytes),
+                    Damage::Garbage => frame::with_payload(bytes, |_| Bytes::from_static(GARBAGE)),
+                    Damage::Truncated => frame::with_payload(bytes, half),
+                }
+            }
+        }
+    }
+
     /// Sends it; `None` closes the connection without a word.
-    pub(crate) async fn deliver(self, request_id: &str, delivery: Delivery) -> Option<Response<Body>> {
+    pub(crate) async fn deliver(
+        mut self,
+        request_id: &str,
+        delivery: Delivery,
+        line: &Arc<Line>,
+    ) -> Option<Response<Body>> {
         if !delivery.delay.is_zero() {
             tokio::time::sleep(delivery.delay).await;
         }
-        if matches!(delivery.fault, Some(Fault::HangUp)) {
-            return None;
+        match &delivery.mishap {
+            Some(Mishap::HangUp) => return None,
+            Some(Mishap::ResetBeforeHead) => {
+                line.reset();
+                return std::future::pending().await;
+            }
+            Some(Mishap::StallBeforeHead) => return std::future::pending().await,
+            Some(Mishap::SlowHead(pause)) => line.pause_after_status_line(*pause),
+            Some(Mishap::Damage(place, damage)) => self.damage(*place, *damage),
+            _ => {}
         }
         let mut headers = HeaderMap::new();
         for (name, value) in [("x-amzn-requestid", request_id)]
@@ -110,14 +189,14 @@ impl Answer {
                 headers.insert(name, value);
             }
         }
-        let plain = delivery.fault.is_none() && delivery.pace.is_zero();
+        let plain = delivery.mishap.is_none() && delivery.pace.is_zero();
         let body = match self.content {
             Content::Whole(body) if plain => Full::new(body).map_err(never).boxed_unsync(),
             Content::Whole(body) => {
                 headers.insert(hyper::header::CONTENT_LENGTH, body.len().into());
-                send(steps(vec![body], &delivery))
+                send(steps(vec![body], &delivery), line)
             }
-            Content::Frames(frames) => send(steps(frames, &delivery)),
+            Content::Frames(frames) => send(steps(frames, &delivery), line),
         };
         let mut response = Response::new(body);
         *response.status_mut() =
@@ -150,46 +229,47 @@ fn steps(frames: Vec<Bytes>, delivery: &Delivery) -> VecDeque<Step> {
         if place > 0 && !delivery.pace.is_zero() {
             steps.push_back(Step::Pause(delivery.pace));
         }
-        if let Some(ending) = ending(delivery.fault.as_ref(), place, &frame) {
+        if let Some(ending) = ending(delivery.mishap.as_ref(), place, &frame) {
             steps.extend(ending);
             return steps;
         }
-        match &delivery.fault {
-            Some(Fault::Corrupt(at)) if *at == place => steps.push_back(Step::Send(corrupt(&frame))),
-            _ => steps.push_back(Step::Send(frame)),
-        }
+        steps.push_back(Step::Send(frame));
     }
-    // a fault beyond the last frame happens after it
-    steps.extend(ending(delivery.fault.as_ref(), usize::MAX, &Bytes::new()).into_iter().flatten());
+    // a mishap beyond the last frame happens after it
+    steps.extend(ending(delivery.mishap.as_ref(), usize::MAX, &Bytes::new()).into_iter().flatten());
     steps
 }
 
-/// What takes the place of frame `place` and all that follow, if the fault is due.
-fn ending(fault: Option<&Fault>, place: usize, frame: &Bytes) -> Option<Vec<Step>> {
-    match fault? {
-        Fault::Stall(after) if *after <= place => Some(vec![Step::Stall]),
-        Fault::Cut(after) if *after <= place => Some(vec![Step::Cut]),
-        Fault::CutInside(after) if *after <= place => {
-            Some(vec![Step::Send(frame.slice(..frame.len() / 2)), Step::Cut])
-        }
-        Fault::Exception(after, exception) if *after <= place => {
+/// What takes the place of frame `place` and all that follow, if the mishap is due.
+fn ending(mishap: Option<&Mishap>, place: usize, frame: &Bytes) -> Option<Vec<Step>> {
+    match mishap? {
+        Mishap::Reset => Some(vec![Step::Reset]),
+        Mishap::Stall(after) if *after <= place => Some(vec![Step::Stall]),
+        Mishap::Cut(after) if *after <= place => Some(vec![Step::Cut]),
+        Mishap::CutInside(after) if *after <= place => Some(vec![Step::Send(half(frame)), Step::Cut]),
+        Mishap::Exception(after, exception) if *after <= place => {
             Some(vec![Step::Send(frame::exception(exception))])
         }
         _ => None,
     }
 }
 
-/// The same frame, its last byte (of the message checksum) changed.
-fn corrupt(frame: &Bytes) -> Bytes {
-    let mut bytes = frame.to_vec();
+fn half(bytes: &Bytes) -> Bytes {
+    bytes.slice(..bytes.len() / 2)
+}
+
+/// The same, its last byte changed.
+fn spoil(bytes: &Bytes) -> Bytes {
+    let mut bytes = bytes.to_vec();
     if let Some(last) = bytes.last_mut() {
         *last = !*last;
     }
     bytes.into()
 }
 
-fn send(steps: VecDeque<Step>) -> Body {
-    let frames = stream::unfold(steps, async |mut steps| {
+fn send(steps: VecDeque<Step>, line: &Arc<Line>) -> Body {
+    let line = Arc::clone(line);
+    let frames = stream::unfold((steps, line), async |(mut steps, line)| {
         loop {
             let item = match steps.pop_front()? {
                 Step::Send(bytes) if bytes.is_empty() => continue,
@@ -204,8 +284,12 @@ fn send(steps: VecDeque<Step>) -> Body {
                     tokio::task::yield_now().await;
                     Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut off as scripted"))
                 }
+                Step::Reset => {
+                    line.reset();
+                    std::future::pending().await
+                }
             };
-            return Some((item, steps));
+            return Some((item, (steps, line)));
         }
     });
     StreamBody::new(frames).boxed_unsync()

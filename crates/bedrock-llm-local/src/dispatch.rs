@@ -12,10 +12,12 @@ use bedrock_llm_schema::{
 };
 use serde_json::json;
 
-use crate::answer::{Answer, Delivery, Fault};
+use crate::answer::{Answer, Delivery, Mishap};
+use crate::faults::Faults;
 use crate::native::Native;
 use crate::replay::Recordings;
 use crate::script::{Payload, Stage};
+use crate::stats::Counters;
 use crate::{Exception, ReceivedRequest, events, frame, offline, refusal};
 
 /// Ids that fail on demand.
@@ -43,6 +45,8 @@ pub(crate) struct State {
     pub(crate) offline: bool,
     pub(crate) prompt_cache: offline::PromptCache,
     pub(crate) pace: Duration,
+    pub(crate) faults: Faults,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Default for State {
@@ -58,6 +62,8 @@ impl Default for State {
             offline: true,
             prompt_cache: offline::PromptCache::default(),
             pace: Duration::ZERO,
+            faults: Faults::default(),
+            counters: Arc::default(),
         }
     }
 }
@@ -76,10 +82,23 @@ impl State {
         self.catalog.as_deref().unwrap_or_else(|| Catalog::builtin())
     }
 
-    /// Takes note of a request and answers it.
-    pub(crate) fn answer(&self, received: &ReceivedRequest) -> (Answer, Delivery) {
-        self.note(received);
-        tracing::debug!(operation = ?received.operation, model = received.model_id, "request");
+    /// Takes note of a request and answers it, or lets happen what the fault plan says.
+    pub(crate) fn answer(&self, mut received: ReceivedRequest) -> (Answer, Delivery) {
+        let injection = self.faults.decide(&received);
+        received.fault = injection.kind();
+        self.note(&received);
+        tracing::debug!(
+            operation = ?received.operation, model = received.model_id, fault = received.fault, "request"
+        );
+        let (answer, delivery) = match injection.instead() {
+            Some(answer) => (answer, Delivery::default()),
+            None => self.proper(&received, injection.in_one()),
+        };
+        injection.lay_over(answer, delivery)
+    }
+
+    /// The answer proper; `in_one` where it must not be streamed, whatever was asked for.
+    fn proper(&self, received: &ReceivedRequest, in_one: bool) -> (Answer, Delivery) {
         let Some(operation) = received.operation else {
             let message =
                 format!("bedrock-llm-local knows no operation {} {}", received.method, received.path);
@@ -87,6 +106,11 @@ impl State {
                 Exception::new("UnknownOperationException").message(message).into(),
                 Delivery::default(),
             );
+        };
+        let operation = match operation {
+            Operation::ConverseStream if in_one => Operation::Converse,
+            Operation::InvokeModelWithResponseStream if in_one => Operation::InvokeModel,
+            operation => operation,
         };
         if self.always_check
             && let Err(exception) = refusal::check(operation, received, self.catalog())
@@ -101,13 +125,17 @@ impl State {
             return (answer, Delivery::default());
         }
         match self.offline(operation, received) {
-            Ok((answer, fault)) => (answer, Delivery { pace: self.pace, fault, ..Delivery::default() }),
+            Ok((answer, mishap)) => (answer, Delivery { pace: self.pace, mishap, ..Delivery::default() }),
             Err(exception) => (exception.into(), Delivery::default()),
         }
     }
 
-    /// Keeps a request, and lets go of the oldest where there are too many.
+    /// Counts a request, keeps it, and lets go of the oldest where there are too many.
     fn note(&self, received: &ReceivedRequest) {
+        self.counters.request(&received.model_id);
+        if let Some(kind) = received.fault {
+            self.counters.fault(kind);
+        }
         if self.keep == 0 {
             return;
         }
@@ -166,7 +194,7 @@ impl State {
         &self,
         operation: Operation,
         received: &ReceivedRequest,
-    ) -> Result<(Answer, Option<Fault>), Exception> {
+    ) -> Result<(Answer, Option<Mishap>), Exception> {
         let id = received.guardrail.as_ref().map_or(received.model_id.as_str(), |(id, _)| id.as_str());
         if let Some(name) = id.strip_prefix(ERROR) {
             return Err(on_demand(name, id)?);
@@ -219,7 +247,7 @@ impl State {
         exception: Exception,
         operation: Operation,
         received: &ReceivedRequest,
-    ) -> Result<(Answer, Option<Fault>), Exception> {
+    ) -> Result<(Answer, Option<Mishap>), Exception> {
         let events = offline::breaking_events();
         let answer = self.chat(Said::Events(events.clone()), operation, received)?;
         let is_delta =
@@ -230,7 +258,7 @@ impl State {
             Operation::ConverseStream => third_delta.unwrap_or(DELTAS),
             _ => DELTAS,
         };
-        Ok((answer, Some(Fault::Exception(frames, Box::new(exception)))))
+        Ok((answer, Some(Mishap::Exception(frames, Box::new(exception)))))
     }
 
     fn count_tokens(&self, received: &ReceivedRequest) -> Result<Answer, Exception> {

@@ -20,6 +20,8 @@ pub struct ReceivedRequest {
     pub model_id: String,
     /// The guardrail's id and version in the path of `ApplyGuardrail`, percent-decoded.
     pub guardrail: Option<(String, String)>,
+    /// What a [`FaultPlan`](crate::FaultPlan) did to it: [`Fault::kind`](crate::Fault::kind), or `latency` where the answer was late and nothing else.
+    pub fault: Option<&'static str>,
     /// The HTTP method.
     pub method: String,
     /// Path and query as they were sent.
@@ -45,6 +47,7 @@ impl ReceivedRequest {
             operation: route.as_ref().map(|route| route.operation),
             model_id: String::new(),
             guardrail: None,
+            fault: None,
             method: method.to_owned(),
             path: path.to_owned(),
             headers,
@@ -91,6 +94,7 @@ impl fmt::Debug for ReceivedRequest {
             .field("operation", &self.operation)
             .field("model_id", &self.model_id)
             .field("guardrail", &self.guardrail)
+            .field("fault", &self.fault)
             .field("method", &self.method)
             .field("path", &self.path)
             .field("headers", &names)

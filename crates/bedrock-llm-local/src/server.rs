@@ -1,4 +1,4 @@
-//! The endpoint itself: a socket, connections, and their end.
+//! The endpoint itself: its settings, its start and its end.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,23 +8,13 @@ use std::time::Duration;
 
 use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::Catalog;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
-use crate::answer::{Answer, Body, Delivery};
+use crate::connection::accept;
 use crate::dispatch::State;
 use crate::replay::{Recording, RecordingError};
-use crate::{Exception, ReceivedRequest, Reply, Script, route};
-
-/// The service takes requests of up to 25 MB; base64 and JSON around them need more.
-const MAX_BODY: usize = 64 << 20;
+use crate::{FaultPlan, FaultReport, ReceivedRequest, Reply, Script, Stats};
 
 /// An endpoint that speaks Bedrock's protocol on 127.0.0.1. It stops when this is dropped.
 ///
@@ -106,6 +96,28 @@ impl LocalBedrock {
         assert!(pending.is_empty(), "scripted replies are left over: {}", pending.join("; "));
     }
 
+    /// What goes wrong from now on, in the place of the plan before; its rules count from 0.
+    pub fn set_faults(&self, plan: FaultPlan) {
+        self.state.faults.set(plan);
+    }
+
+    /// Nothing goes wrong from now on, but what a script or a model's id asks for. Faults under way go on.
+    pub fn clear_faults(&self) {
+        self.set_faults(FaultPlan::default());
+    }
+
+    /// The plan, and how often each of its rules fired.
+    #[must_use]
+    pub fn faults(&self) -> FaultReport {
+        self.state.faults.report()
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.state.counters.stats()
+    }
+
     /// Stops the endpoint and waits until its port is free; answers under way are cut off.
     pub async fn shutdown(mut self) {
         self.server.abort();
@@ -184,6 +196,13 @@ impl Builder {
         Ok(self)
     }
 
+    /// What goes wrong, over whatever answers; nothing where nothing is said.
+    #[must_use]
+    pub fn faults(self, plan: FaultPlan) -> Self {
+        self.state.faults.set(plan);
+        self
+    }
+
     /// The codecs of native bodies; the built-in ones where nothing is said.
     #[must_use]
     pub fn registry(mut self, registry: Registry) -> Self {
@@ -226,69 +245,4 @@ impl Builder {
         tracing::debug!(%address, "local endpoint started");
         Ok(LocalBedrock { address, state, server })
     }
-}
-
-/// Takes connections until it is aborted, which ends them too: they live in its set.
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&state)));
-                }
-                Err(error) => {
-                    // too many open files, or a client that went away at once
-                    tracing::warn!(%error, "a connection could not be taken");
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn connection(stream: TcpStream, state: Arc<State>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
-    let service = service_fn(move |request| respond(request, Arc::clone(&state)));
-    // the JavaScript SDK speaks HTTP/2 to this service from the first byte, without TLS too
-    let served =
-        auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "connection ended");
-    }
-}
-
-/// Why a connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("hung up as scripted")]
-struct HungUp;
-
-async fn respond(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Body>, HungUp> {
-    let request_id = uuid::Uuid::new_v4().to_string();
-    let (answer, delivery) = match read(request).await {
-        Ok(received) => state.answer(&received),
-        Err(exception) => (Answer::from(exception), Delivery::default()),
-    };
-    answer.deliver(&request_id, delivery).await.ok_or(HungUp)
-}
-
-async fn read(request: Request<Incoming>) -> Result<ReceivedRequest, Exception> {
-    let (parts, body) = request.into_parts();
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let headers = parts.headers.iter().map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        (name.as_str().to_owned(), value)
-    });
-    let headers = headers.collect();
-    let body: Bytes = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) => {
-            return Err(Exception::validation(format!("The request body could not be read: {error}")));
-        }
-    };
-    let route = route::parse(&path).filter(|_| parts.method == hyper::Method::POST);
-    Ok(ReceivedRequest::new(parts.method.as_str(), &path, headers, body, route))
 }

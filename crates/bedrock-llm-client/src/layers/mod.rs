@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
+//! | [`RetryLayer`] | sends a failed request again, where that can help |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
 //! | [`AttemptTimeoutLayer`] | bounds one attempt |
 //!
@@ -18,9 +19,11 @@ pub mod deadline;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
+mod retry;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
+pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};

@@ -12,7 +12,7 @@ use bedrock_llm_schema::{
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::answer::{Answer, Delivery, Fault};
+use crate::answer::{Answer, Damage, Delivery, Mishap};
 use crate::{Exception, ReceivedRequest};
 
 type Predicate = Arc<dyn Fn(&ReceivedRequest) -> bool + Send + Sync>;
@@ -141,7 +141,7 @@ impl Reply {
     /// a connection is said to be closed.
     #[must_use]
     pub fn hang_up() -> Self {
-        Self::text("").fault(Fault::HangUp)
+        Self::text("").mishap(Mishap::HangUp)
     }
 
     /// The same with one more block of content; replies that are no content stay as they are.
@@ -242,35 +242,35 @@ impl Reply {
     /// one frame, here and below.
     #[must_use]
     pub fn stall_after(self, frames: usize) -> Self {
-        self.fault(Fault::Stall(frames))
+        self.mishap(Mishap::Stall(frames))
     }
 
     /// Sends this many frames, then closes the connection.
     #[must_use]
     pub fn cut_after(self, frames: usize) -> Self {
-        self.fault(Fault::Cut(frames))
+        self.mishap(Mishap::Cut(frames))
     }
 
     /// Sends this many frames and half of the next, then closes the connection.
     #[must_use]
     pub fn cut_inside(self, frames: usize) -> Self {
-        self.fault(Fault::CutInside(frames))
+        self.mishap(Mishap::CutInside(frames))
     }
 
-    /// Spoils the checksum of the frame after this many.
+    /// Spoils the checksum of the frame after this many, or of the last where there are fewer.
     #[must_use]
     pub fn corrupt_after(self, frames: usize) -> Self {
-        self.fault(Fault::Corrupt(frames))
+        self.mishap(Mishap::Damage(frames, Damage::Checksum))
     }
 
     /// Sends this many frames, then an exception inside the stream as the last.
     #[must_use]
     pub fn exception_after(self, frames: usize, exception: impl Into<Exception>) -> Self {
-        self.fault(Fault::Exception(frames, Box::new(exception.into())))
+        self.mishap(Mishap::Exception(frames, Box::new(exception.into())))
     }
 
-    fn fault(mut self, fault: Fault) -> Self {
-        self.delivery.fault = Some(fault);
+    fn mishap(mut self, mishap: Mishap) -> Self {
+        self.delivery.mishap = Some(mishap);
         self
     }
 

@@ -1,9 +1,11 @@
 //! A small HTTP client, and frames read back.
 #![allow(dead_code, clippy::unwrap_used, unreachable_pub, reason = "each test takes what it needs")]
 
+use std::time::Duration;
+
 use aws_smithy_eventstream::frame::{DecodedFrame, MessageFrameDecoder};
 use aws_smithy_types::event_stream::Message;
-use bedrock_llm_local::LocalBedrock;
+use bedrock_llm_local::{LocalBedrock, Stats};
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
@@ -11,6 +13,7 @@ use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 pub const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 
@@ -41,16 +44,25 @@ impl Got {
 
     /// The frames of the stream; an error for one with a wrong checksum.
     pub fn frames(&self) -> Result<Vec<Frame>, String> {
+        Ok(self.messages()?.iter().map(Frame::from).collect())
+    }
+
+    /// The frames' payloads, be they JSON or not.
+    pub fn payloads(&self) -> Vec<Bytes> {
+        self.messages().unwrap().iter().map(|message| message.payload().clone()).collect()
+    }
+
+    fn messages(&self) -> Result<Vec<Message>, String> {
         let mut decoder = MessageFrameDecoder::new();
         let mut buffer = BytesMut::from(&*self.body);
-        let mut frames = Vec::new();
+        let mut messages = Vec::new();
         while buffer.has_remaining() {
             match decoder.decode_frame(&mut buffer).map_err(|error| error.to_string())? {
-                DecodedFrame::Complete(message) => frames.push(Frame::from(&message)),
-                DecodedFrame::Incomplete => return Ok(frames),
+                DecodedFrame::Complete(message) => messages.push(message),
+                DecodedFrame::Incomplete => break,
             }
         }
-        Ok(frames)
+        Ok(messages)
     }
 
     pub fn kinds(&self) -> Vec<String> {
@@ -126,6 +138,28 @@ pub async fn converse(local: &LocalBedrock, model: &str, text: &str) -> Got {
 
 pub async fn converse_stream(local: &LocalBedrock, model: &str, text: &str) -> Got {
     post(local, &format!("/model/{model}/converse-stream"), &user(text)).await
+}
+
+/// Waits until the counters are so; for tests with a paused clock, so that only the sockets take time.
+pub async fn until(local: &LocalBedrock, is_so: impl Fn(&Stats) -> bool) {
+    let waited = timeout(Duration::from_secs(600), async {
+        while !is_so(&local.stats()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{:?}", local.stats());
+}
+
+/// What the system said of a connection that broke.
+pub fn io_kind(error: &hyper::Error) -> Option<std::io::ErrorKind> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// A Converse body.

@@ -246,6 +246,27 @@ impl Error {
     }
 }
 
+/// Notes, for a layer that holds an error in a result it only borrows.
+impl Error {
+    /// Says how often the request was sent, and how long all attempts and the pauses between them took.
+    pub fn note_attempts(&mut self, attempts: u32, elapsed: Duration) {
+        self.0.attempts = attempts;
+        self.0.elapsed = Some(elapsed);
+    }
+
+    /// Says that nobody inside will try again, and why if that is not plain.
+    pub fn note_exhausted(&mut self, why: Option<&str>) {
+        self.0.retry = Some(Retry::Exhausted);
+        if let Some(why) = why {
+            let hint = self.0.hint.get_or_insert_default();
+            if !hint.is_empty() {
+                hint.push_str("; ");
+            }
+            hint.push_str(why);
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
