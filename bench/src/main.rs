@@ -1,19 +1,29 @@
-//! `cargo xtask bench chat`: CPU time of a call through our client beside the raw SDK.
+//! `cargo xtask bench`: what a call costs, `chat` through our client beside the raw SDK, `layers` in each layer.
 //!
-//! Both talk over loopback to a stub server in a process of its own, so that only the client's work is counted.
+//! In `chat` both talk over loopback to a stub server in a process of its own, so that only the client's work is counted.
 //! Rounds alternate between the two, and the order within a pair swaps, so that a slow spell of the machine hits
 //! both alike. What is reported is user + system time per call: the median over rounds, and the quartiles.
 
 mod chat;
+mod layers;
 mod measure;
 mod stub;
 
+use std::alloc::System;
+
 use clap::Parser;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts what is allocated; costs a few atomic additions each time, to all that is measured alike.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[derive(Parser)]
 enum Args {
     /// Converse and ConverseStream.
     Chat(chat::Args),
+    /// Each layer, and the default stack over the bare client.
+    Layers(layers::Args),
     /// The stub server that the benchmarks start for themselves.
     #[command(hide = true)]
     Stub,
@@ -23,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match Args::parse() {
         Args::Chat(args) => runtime.block_on(chat::run(&args)),
+        Args::Layers(args) => runtime.block_on(layers::run(&args)),
         Args::Stub => runtime.block_on(stub::serve()),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use bedrock_llm_client::Client;
+use bedrock_llm_client::layers::RetryConfig;
 use bedrock_llm_local::{LocalBedrock, ReceivedRequest, Recording};
 use bedrock_llm_schema::ModelId;
 use percent_encoding::percent_decode_str;
@@ -111,6 +112,8 @@ impl Case {
             .region("us-east-1")
             .endpoint_url(local.endpoint())
             .credentials("AKIALOCAL", "local", None)
+            // one recorded exchange is one attempt
+            .retry(RetryConfig::default().max_attempts(1))
             // what Bedrock refused must reach the wire, and all else as it was recorded
             .normalize(false)
             .validate(false)

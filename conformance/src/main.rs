@@ -11,6 +11,7 @@ mod guard;
 mod native;
 mod rules;
 mod table;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ use clap::Parser;
 use case::{Case, Verdict};
 use rules::RuleTable;
 use table::Table;
+use tokens::TokenTable;
 
 /// Proves the chat path on exchanges recorded against the real Bedrock.
 #[derive(Parser)]
@@ -42,12 +44,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     files.retain(|file| args.only.as_ref().is_none_or(|only| file.to_string_lossy().contains(only)));
     anyhow::ensure!(!files.is_empty(), "no recordings in {}", root.display());
 
-    let (mut table, mut rules) = (Table::default(), RuleTable::default());
+    let (mut table, mut rules, mut tokens) = (Table::default(), RuleTable::default(), TokenTable::default());
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file).display().to_string();
         let (operation, family, verdict) = match Case::load(file) {
             Ok(case) => {
-                let verdict = case.check().await.and(rules.add(&name, &case));
+                let verdict = case.check().await.and(rules.add(&name, &case)).and(tokens.add(&name, &case));
                 (case.recording.operation.clone(), case.family(), verdict)
             }
             Err(error) => ("?".to_owned(), "?".to_owned(), Verdict::Failed(vec![format!("{error:#}")])),
@@ -59,8 +61,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         table.add(&operation, &family, &verdict);
     }
-    print!("{rules}\n{table}");
-    Ok(if table.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print!("{rules}\n{tokens}\n{table}");
+    let failure = tokens.failure();
+    if let Some(failure) = &failure {
+        println!("FAIL {failure}");
+    }
+    Ok(if table.failed() == 0 && failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Every JSON file in the folder and in those below it, in order.

@@ -154,3 +154,39 @@ fn a_stream_cut_off_passes_by_its_error() {
 fn an_empty_folder_proves_nothing() {
     conformance(&folder("empty", &[])).assert().failure().stderr(contains("no recordings"));
 }
+
+#[test]
+fn token_estimates_are_judged_by_many_requests_of_text() {
+    let counted = |tokens: u64| {
+        let mut answer = answer();
+        answer["usage"]["inputTokens"] = json!(tokens);
+        exchange("Converse", "converse", &question(), 200, &answer)
+    };
+    let mut picture = counted(500);
+    picture["request"]["body"]["messages"][0]["content"] =
+        json!([{"image": {"format": "png", "source": {"bytes": "aGVsbG8="}}}]);
+    let row = |name: &'static str, cells: [&'static str; 3]| {
+        predicate::function(move |printed: &str| {
+            printed
+                .lines()
+                .any(|line| line.strip_prefix(name).is_some_and(|row| row.split_whitespace().eq(cells)))
+        })
+    };
+    // the question is one token by our estimate
+    let near: Vec<Value> = (0..18).map(|_| counted(1)).chain([counted(10), counted(10)]).collect();
+    let few: Vec<Value> = near.iter().skip(1).cloned().chain([picture]).collect();
+    conformance(&folder("near", &near)).assert().success().stdout(row("all", ["20", "0.0", "0.0"]));
+    conformance(&folder("few", &few)).assert().success().stdout(
+        row("amazon-nova", ["19", "0.0", "90.0"])
+            .and(contains("too few requests of text to judge: 19 of 20")),
+    );
+    let far: Vec<Value> = near.into_iter().chain([counted(10)]).collect();
+    conformance(&folder("far", &far))
+        .assert()
+        .code(1)
+        .stdout(contains("FAIL token estimates: half are within 0.0 %, nine of ten within 90.0 %"))
+        .stdout(
+            contains("far off: exchanges/20.json: estimated 1, counted 10")
+                .and(contains("21 passed, 0 failed")),
+        );
+}

@@ -14,6 +14,7 @@ mod fuzz_seeds;
 mod metadata;
 mod msrv;
 mod shell;
+mod soak;
 mod table;
 mod test;
 mod tidy;
@@ -42,6 +43,8 @@ enum Task {
     Conformance(conformance::Args),
     /// Measure what a call costs beside the raw SDK.
     Bench(bench::Args),
+    /// Drive the default client through every kind of fault, many calls at once.
+    Soak(soak::Args),
     /// Make the fuzz target's seed corpus.
     FuzzSeeds(fuzz_seeds::Args),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Clients(args) => args.run(),
         Task::Conformance(args) => args.run(),
         Task::Bench(args) => args.run(),
+        Task::Soak(args) => args.run(),
         Task::FuzzSeeds(args) => args.run(),
     };
     match result {

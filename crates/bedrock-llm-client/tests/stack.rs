@@ -149,7 +149,8 @@ async fn a_ready_sdk_client_is_a_way_in() {
             ))
             .build(),
     );
-    let client = Client::builder().sdk_client(sdk.clone()).build().await.unwrap();
+    let once = bedrock_llm_client::layers::RetryConfig::default().max_attempts(1);
+    let client = Client::builder().sdk_client(sdk.clone()).retry(once).build().await.unwrap();
     assert_eq!(client.region(), Some("eu-west-1"));
     client.chat(chat(NOVA)).await.unwrap();
     assert!(local.received()[0].header("authorization").unwrap().contains("AKIDOTHER"));

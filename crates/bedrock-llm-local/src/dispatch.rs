@@ -18,7 +18,7 @@ use crate::native::Native;
 use crate::replay::Recordings;
 use crate::script::{Payload, Stage};
 use crate::stats::Counters;
-use crate::{Exception, ReceivedRequest, events, frame, offline, refusal};
+use crate::{Exception, ReceivedRequest, frame, offline, refusal};
 
 /// Ids that fail on demand.
 const ERROR: &str = "local.error.";
@@ -296,7 +296,7 @@ impl Said {
     fn events(self) -> Vec<StreamEvent> {
         match self {
             Self::Events(events) => events,
-            Self::Response(response) => events::of_response(&response),
+            Self::Response(response) => offline::streamed(&response),
         }
     }
 

@@ -4,7 +4,6 @@ mod answer;
 mod connection;
 mod control;
 mod dispatch;
-mod events;
 mod exception;
 mod faults;
 mod frame;

@@ -37,7 +37,7 @@ pub use request::{
     InferenceConfig, InvokeRequest, InvokeResponse, InvokeStreamRequest, Operation, Priority, Reasoning,
     Request, StreamRecovery,
 };
-pub use response::{AnsweredBy, ChatResponse, End, Outcome, Response, StopReason, Usage};
+pub use response::{AnsweredBy, ChatResponse, End, Outcome, Replayable, Response, StopReason, Usage};
 pub use rules::{Violation, Violations};
 pub use stream::{Accumulator, ChatStream, InvokeStream, StreamEvent};
 pub use tokens::TokenCount;

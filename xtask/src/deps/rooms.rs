@@ -58,6 +58,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { uses_aws_sdk: true, ..room("examples", ALL) },
     Room { uses_aws_sdk: true, ..room("bench", ALL) },
     room("conformance", ALL),
+    room("soak", ALL),
     room("xtask", &[]),
 ];
 

@@ -24,6 +24,12 @@ pub(crate) struct Preparation {
     pub(crate) validate: bool,
 }
 
+impl Default for Preparation {
+    fn default() -> Self {
+        Self { catalog: None, normalizer: Normalizer::new(), normalize: true, validate: true }
+    }
+}
+
 impl Preparation {
     pub(crate) fn catalog(&self) -> &Catalog {
         self.catalog.as_deref().unwrap_or_else(|| Catalog::builtin())

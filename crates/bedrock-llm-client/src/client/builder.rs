@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bedrock_llm_providers::Registry;
-use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported};
+use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported, StreamRecovery};
 use tower::layer::util::{Identity, Stack};
 
+use super::layer_settings::LayerSettings;
 use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
 use super::{Client, ClientService, Layers};
 use crate::bedrock::{Preparation, Settings as BedrockSettings};
-use crate::layers::StreamTimeoutLayer;
+use crate::layers::{CacheConfig, CircuitBreakerConfig, FailoverConfig, RetryConfig};
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
-
-/// How long a stream may be silent. Healthy gaps of 57 s have been seen; 60 s is too short.
-const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
 ///
@@ -27,7 +25,13 @@ const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 /// | [`connect_timeout`](Self::connect_timeout) | the SDK's, 3.1 s |
 /// | [`read_timeout`](Self::read_timeout) | none: a model may think for minutes before its first byte |
 /// | [`operation_timeout`](Self::operation_timeout) | one hour |
+/// | [`attempt_timeout`](Self::attempt_timeout), [`first_event_timeout`](Self::first_event_timeout) | none |
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
+/// | [`retry`](Self::retry) | [`RetryConfig::default`]: 4 attempts |
+/// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 10 calls in a minute failed |
+/// | [`cache`](Self::cache), [`failover`](Self::failover) | none |
+/// | [`stream_recovery`](Self::stream_recovery) | [`StreamRecovery::Fail`] |
+/// | [`chat_by_stream`](Self::chat_by_stream) | no |
 /// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
 /// | [`catalog`](Self::catalog) | [`Catalog::builtin`] |
 /// | [`normalize`](Self::normalize), [`validate`](Self::validate) | on |
@@ -37,24 +41,19 @@ const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct ClientBuilder<L = Identity> {
     settings: Settings,
     bedrock: BedrockSettings,
-    layers: Layers,
+    layers: LayerSettings,
     layer: L,
 }
 
 impl ClientBuilder {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(layered: bool) -> Self {
         let bedrock = BedrockSettings {
             api_mode: ApiMode::default(),
             native_models: Arc::new(native_only),
             registry: Registry::builtin(),
-            preparation: Preparation {
-                catalog: None,
-                normalizer: Normalizer::new(),
-                normalize: true,
-                validate: true,
-            },
+            preparation: Preparation::default(),
         };
-        let layers = Layers { stream_timeout: StreamTimeoutLayer::new().idle(STREAM_IDLE_TIMEOUT) };
+        let layers = LayerSettings { bare: !layered, ..LayerSettings::default() };
         Self { settings: Settings::default(), bedrock, layers, layer: Identity::new() }
     }
 }
@@ -150,17 +149,35 @@ impl<L> ClientBuilder<L> {
         self
     }
 
-    /// How long a call may take until its answer is whole or its stream begins.
+    /// How long a call may take in all, from the first attempt to the last event of its stream: [`DeadlineLayer`].
+    ///
+    /// [`DeadlineLayer`]: crate::layers::DeadlineLayer
     pub fn operation_timeout(mut self, limit: Duration) -> Self {
-        self.settings.operation_timeout = Some(limit);
+        self.layers.operation_timeout = Some(limit);
         self
     }
 
-    /// How long a stream may be silent while it is waited for. `None` waits for ever.
+    /// How long one attempt may take until its answer is whole or its stream begins: [`AttemptTimeoutLayer`].
+    ///
+    /// [`AttemptTimeoutLayer`]: crate::layers::AttemptTimeoutLayer
+    pub fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.layers.attempt_timeout = Some(limit);
+        self
+    }
+
+    /// How long the first event of a stream may take, in each attempt: [`StreamTimeoutLayer`].
+    ///
+    /// [`StreamTimeoutLayer`]: crate::layers::StreamTimeoutLayer
+    pub fn first_event_timeout(mut self, limit: Duration) -> Self {
+        self.layers.first_event_timeout = Some(limit);
+        self
+    }
+
+    /// How long a stream may be silent while it is waited for: [`StreamTimeoutLayer`]. `None` waits for ever.
+    ///
+    /// [`StreamTimeoutLayer`]: crate::layers::StreamTimeoutLayer
     pub fn stream_idle_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        let limit = limit.into();
-        self.settings.stream_idle_timeout = limit;
-        self.layers.stream_timeout = self.layers.stream_timeout.idle(limit);
+        self.layers.stream_idle_timeout = Some(limit.into());
         self
     }
 
@@ -173,6 +190,68 @@ impl<L> ClientBuilder<L> {
     /// How many idle connections are kept. Gives the client a pool of its own.
     pub fn pool_max_idle_per_host(mut self, most: usize) -> Self {
         self.settings.pool_max_idle_per_host = Some(most);
+        self
+    }
+}
+
+/// The layers of the stack.
+impl<L> ClientBuilder<L> {
+    /// How often and how soon a request is sent again: [`RetryLayer`](crate::layers::RetryLayer).
+    pub fn retry(mut self, config: RetryConfig) -> Self {
+        self.layers.retry = Some(config);
+        self
+    }
+
+    /// What a request is sent again for, by a rule of one's own: [`RetryLayer::retry_if`](crate::layers::RetryLayer::retry_if).
+    ///
+    /// ```
+    /// use bedrock_llm_client::Client;
+    ///
+    /// let builder = Client::builder().retry_if(|error| error.is_throttled());
+    /// ```
+    pub fn retry_if(mut self, rule: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
+        self.layers.retry_rule = Some(Arc::new(rule));
+        self
+    }
+
+    /// When calls to a model that fails are refused: [`CircuitBreakerLayer`]. `None` never refuses any.
+    /// [`Client::circuit_breaker`] reads and forces the circuits.
+    ///
+    /// [`CircuitBreakerLayer`]: crate::layers::CircuitBreakerLayer
+    pub fn circuit_breaker(mut self, config: impl Into<Option<CircuitBreakerConfig>>) -> Self {
+        self.layers.circuit_breaker = Some(config.into());
+        self
+    }
+
+    /// Keeps answers and gives them again: [`CacheLayer`]. [`Client::answer_cache`] tells how often.
+    ///
+    /// [`CacheLayer`]: crate::layers::CacheLayer
+    pub fn cache(mut self, config: CacheConfig) -> Self {
+        self.layers.cache = Some(config);
+        self
+    }
+
+    /// Where calls go when their model does not answer: [`FailoverLayer`]. The client's region is its
+    /// [`home_region`](FailoverConfig::home_region) unless it names one. [`Client::failover`] tells how each target has been.
+    ///
+    /// [`FailoverLayer`]: crate::layers::FailoverLayer
+    pub fn failover(mut self, config: FailoverConfig) -> Self {
+        self.layers.failover = Some(config);
+        self
+    }
+
+    /// What to do when a chat's stream breaks after its first event: [`RecoveryLayer`](crate::layers::RecoveryLayer).
+    pub fn stream_recovery(mut self, recovery: StreamRecovery) -> Self {
+        self.layers.recovery = Some(recovery);
+        self
+    }
+
+    /// Whether whole answers come by way of streams: time limits then tell a model that works for minutes from a
+    /// connection that fell silent ([`stream_idle_timeout`](Self::stream_idle_timeout)), and a broken answer leaves what
+    /// came of it in [`Error::partial`]. Such an error is not retryable, since its tokens are paid for. Layers see a
+    /// streamed chat; costs a little more than a plain call.
+    pub fn chat_by_stream(mut self, by_stream: bool) -> Self {
+        self.layers.chat_by_stream = by_stream;
         self
     }
 }
@@ -280,11 +359,22 @@ impl<L> ClientBuilder<L> {
         L: ClientLayer,
     {
         let Self { settings, bedrock, layers, layer } = self;
+        let chat_by_stream = layers.chat_by_stream;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
         let preparation = bedrock.preparation.clone();
-        let service = ClientService::new(Bedrock::new(sdk, bedrock), &layers);
-        Ok(Client::new(layer.apply(service), region, preparation))
+        let layers = layers.resolve(region.as_deref(), &preparation)?;
+        let bedrock = Bedrock::new(sdk, bedrock);
+        let handles = layers.as_ref().map(Layers::handles).unwrap_or_default();
+        let service = match layers {
+            Some(layers) => ClientService::layered(bedrock, layers),
+            None => ClientService::bare(bedrock),
+        };
+        let mut stack = layer.apply(service);
+        if chat_by_stream {
+            stack.chat_by_stream();
+        }
+        Ok(Client::new(stack, handles, region, preparation))
     }
 
     /// The base service alone, for a stack of one's own; the layers are left out.

@@ -26,10 +26,6 @@ fn behavior() -> BehaviorVersion {
 
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
 
-/// The longest a call may take before its answer is whole, or its stream begins. Models that think do so for
-/// minutes, and AWS names 60 minutes as the limit for inference with them.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-
 /// Where an unfinished search for credentials counts as none found.
 const CREDENTIALS_SEARCH: Duration = Duration::from_secs(5);
 
@@ -138,14 +134,13 @@ impl Settings {
         Box::pin(loader.load()).await
     }
 
-    /// Ours where they are set, else those of the given configuration, else our defaults.
+    /// Ours where they are set, else those of the given configuration. How long a call may take in all is a matter of our
+    /// layers; what the given configuration says of it holds for each attempt.
     fn timeouts(&self, known: Option<&TimeoutConfig>) -> TimeoutConfig {
         let known = known.cloned().unwrap_or_else(|| TimeoutConfig::builder().build());
         let mut timeouts = known.to_builder();
         timeouts.set_connect_timeout(self.connect_timeout.or(known.connect_timeout()));
         timeouts.set_read_timeout(self.read_timeout.or(known.read_timeout()));
-        let operation = self.operation_timeout.or(known.operation_timeout());
-        timeouts.set_operation_timeout(Some(operation.unwrap_or(OPERATION_TIMEOUT)));
         timeouts.build()
     }
 
@@ -215,7 +210,7 @@ mod tests {
         let timeouts = Settings::default().timeouts(None);
         assert_eq!(timeouts.read_timeout(), None);
         assert_eq!(timeouts.operation_attempt_timeout(), None);
-        assert_eq!(timeouts.operation_timeout(), Some(OPERATION_TIMEOUT));
+        assert_eq!(timeouts.operation_timeout(), None);
     }
 
     #[test]

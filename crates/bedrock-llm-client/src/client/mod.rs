@@ -1,16 +1,20 @@
 //! The client that programs hold.
 
 mod builder;
+mod by_stream;
 mod connect;
 mod count;
+mod gate;
+mod layer_settings;
 mod service;
 mod settings;
 mod stack;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
@@ -21,13 +25,15 @@ use bedrock_llm_schema::{
 use tower::{Service, ServiceExt as _};
 
 pub use builder::ClientBuilder;
+use gate::Gate;
 pub use service::ClientService;
-pub(crate) use service::Layers;
+pub(crate) use service::{Handles, Layers};
 use stack::Stack;
 pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
+use crate::layers::{CacheHandle, CircuitBreakerHandle, FailoverHandle};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -50,27 +56,59 @@ pub struct Client {
 }
 
 struct Inner {
-    stack: Stack,
+    /// None once the client was shut down.
+    stack: RwLock<Option<Stack>>,
+    gate: Gate,
+    handles: Handles,
     region: Option<String>,
     preparation: Preparation,
     uncounted: count::Uncounted,
 }
 
 impl Client {
-    /// Begins a client; without any setting it finds region and credentials as every AWS tool does.
+    /// Begins a client with the [default stack](crate::layers); without any setting it finds region and credentials as
+    /// every AWS tool does.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder::new()
+        ClientBuilder::new(true)
     }
 
-    fn new(stack: Stack, region: Option<String>, preparation: Preparation) -> Self {
+    /// Begins a client without any layer: one attempt, and no time limits but those of the SDK. A chat is still normalised
+    /// and checked. Settings of layers are refused when it is built.
+    pub fn bare() -> ClientBuilder {
+        ClientBuilder::new(false)
+    }
+
+    fn new(stack: Stack, handles: Handles, region: Option<String>, preparation: Preparation) -> Self {
         let uncounted = count::Uncounted::default();
-        Self { inner: Arc::new(Inner { stack, region, preparation, uncounted }), options: None }
+        let (stack, gate) = (RwLock::new(Some(stack)), Gate::default());
+        Self {
+            inner: Arc::new(Inner { stack, gate, handles, region, preparation, uncounted }),
+            options: None,
+        }
     }
 
     /// The AWS region calls go to.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.inner.region.as_deref()
+    }
+
+    /// Reads and forces the circuits of the stack's breaker, if it has one.
+    #[must_use]
+    pub fn circuit_breaker(&self) -> Option<&CircuitBreakerHandle> {
+        self.inner.handles.circuit_breaker.as_ref()
+    }
+
+    /// Tells how the targets of the stack's failover have been, if it has one.
+    #[must_use]
+    pub fn failover(&self) -> Option<&FailoverHandle> {
+        self.inner.handles.failover.as_ref()
+    }
+
+    /// Tells of the stack's cache of answers, if it has one.
+    #[must_use]
+    pub fn answer_cache(&self) -> Option<&CacheHandle> {
+        self.inner.handles.cache.as_ref()
     }
 
     /// What is known of a model: from [`ClientBuilder::catalog`], or the built-in facts.
@@ -102,6 +140,38 @@ impl Client {
         self.options.as_ref()
     }
 
+    /// Stops taking work, waits for calls and streams under way, and after `patience` lets out those that are left: their
+    /// calls end with [`ShutDown`](bedrock_llm_schema::ErrorKind::ShutDown), their streams too, when they are next asked,
+    /// with what came of the answer. Says how many those were.
+    ///
+    /// Connections are closed then: no task and no socket of this client outlives it. All clones are shut down with it.
+    /// To be called again is harmless.
+    pub async fn shutdown(&self, patience: Duration) -> usize {
+        let stack = self.inner.stack.write().unwrap_or_else(PoisonError::into_inner).take();
+        let left = self.inner.gate.empty(patience).await;
+        // and with it the pool of connections
+        drop(stack);
+        left
+    }
+
+    /// A call on its way, counted until its end.
+    fn run<R: ClientRequest>(
+        &self,
+        request: R,
+    ) -> impl Future<Output = Result<R::Response, Error>> + Send + use<R> {
+        let call = self.wish(request);
+        let stack = self.inner.stack.read().unwrap_or_else(PoisonError::into_inner);
+        // under the lock: whoever has a place in the stack is counted before the stack is taken away
+        let entered = stack.as_ref().map(|stack| (R::service(stack).clone(), self.inner.gate.enter()));
+        drop(stack);
+        async move {
+            let Some((service, ticket)) = entered else {
+                return Err(gate::shut_down().with_operation_if_none(R::OPERATION));
+            };
+            ticket.carry(R::OPERATION, service.oneshot(call)).await
+        }
+    }
+
     /// The request with this client's wishes, where it has none of its own.
     fn wish<R: ClientRequest>(&self, request: R) -> Call<R::Bare> {
         let call = request.into_call();
@@ -116,7 +186,7 @@ impl Client {
     /// # Errors
     /// What the service refused, what failed on the way, or what a layer decided; [`Error::kind`] tells.
     pub async fn send<R: ClientRequest>(&self, request: R) -> Result<R::Response, Error> {
-        R::service(&self.inner.stack).clone().oneshot(self.wish(request)).await
+        self.run(request).await
     }
 
     /// Continues a conversation and waits for the whole answer.
@@ -190,7 +260,7 @@ impl<R: ClientRequest> Service<R> for Client {
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        Box::pin(R::service(&self.inner.stack).clone().oneshot(self.wish(request)))
+        Box::pin(self.run(request))
     }
 }
 

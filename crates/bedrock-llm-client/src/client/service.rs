@@ -1,38 +1,94 @@
-//! The client's own layers around the base service, in one place.
+//! The client's own layers around the base service, composed in one place.
 
-use bedrock_llm_schema::{Error, Request};
 use std::task::{Context, Poll};
-use tower::{Layer as _, Service};
+
+use bedrock_llm_schema::response::Replayable;
+use bedrock_llm_schema::{Error, Request};
+use tower::util::Either;
+use tower::{Service, ServiceBuilder};
 
 use crate::Bedrock;
-use crate::layers::{Prepare, PrepareLayer, StreamTimeout, StreamTimeoutLayer};
+use crate::layers::{
+    AttemptTimeout, AttemptTimeoutLayer, Cache, CacheHandle, CacheLayer, CircuitBreaker,
+    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, Failover, FailoverHandle,
+    FailoverLayer, Prepare, PrepareLayer, Recovery, RecoveryLayer, Retry, RetryLayer, StreamTimeout,
+    StreamTimeoutLayer,
+};
 
-/// What layers of the caller's are put around: the base service with the client's own layers.
+/// The whole stack, read from the last line up: the last is the outermost.
+type Attempt = StreamTimeout<AttemptTimeout<Bedrock>>;
+type Guarded = Either<CircuitBreaker<Attempt>, Attempt>;
+type OneModel = Prepare<Retry<Guarded>>;
+type Targets = Either<Failover<OneModel>, OneModel>;
+type Whole = Recovery<Targets>;
+type Layered = Deadline<Either<Cache<Whole>, Whole>>;
+
+/// What layers of the caller's are put around: the base service with the client's own layers, or without any.
 #[derive(Debug, Clone)]
-pub struct ClientService(Prepare<StreamTimeout<Bedrock>>);
+pub struct ClientService(Either<Layered, Bedrock>);
 
 /// Which layers, and how they are set.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layers {
+    pub(crate) deadline: DeadlineLayer,
+    pub(crate) cache: Option<CacheLayer>,
+    pub(crate) recovery: RecoveryLayer,
+    pub(crate) failover: Option<FailoverLayer>,
+    pub(crate) retry: RetryLayer,
+    pub(crate) circuit_breaker: Option<CircuitBreakerLayer>,
     pub(crate) stream_timeout: StreamTimeoutLayer,
+    pub(crate) attempt_timeout: AttemptTimeoutLayer,
+}
+
+/// What reads and steers the layers of a stack; none for a layer that is not there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Handles {
+    pub(crate) cache: Option<CacheHandle>,
+    pub(crate) failover: Option<FailoverHandle>,
+    pub(crate) circuit_breaker: Option<CircuitBreakerHandle>,
+}
+
+impl Layers {
+    pub(super) fn handles(&self) -> Handles {
+        Handles {
+            cache: self.cache.as_ref().map(CacheLayer::handle),
+            failover: self.failover.as_ref().map(FailoverLayer::handle),
+            circuit_breaker: self.circuit_breaker.as_ref().map(CircuitBreakerLayer::handle),
+        }
+    }
 }
 
 impl ClientService {
-    pub(super) fn new(bedrock: Bedrock, layers: &Layers) -> Self {
-        let prepare = PrepareLayer::new(&bedrock);
-        let service = layers.stream_timeout.layer(bedrock.unprepared());
-        Self(prepare.layer(service))
+    /// With these layers; the order is that of [`layers`](crate::layers), and the reasons for it stand there.
+    pub(super) fn layered(bedrock: Bedrock, layers: Layers) -> Self {
+        let stack = ServiceBuilder::new()
+            .layer(layers.deadline)
+            .option_layer(layers.cache)
+            .layer(layers.recovery)
+            .option_layer(layers.failover)
+            .layer(PrepareLayer::new(&bedrock))
+            .layer(layers.retry)
+            .option_layer(layers.circuit_breaker)
+            .layer(layers.stream_timeout)
+            .layer(layers.attempt_timeout)
+            .service(bedrock.unprepared());
+        Self(Either::Left(stack))
+    }
+
+    /// Without any layer.
+    pub(super) fn bare(bedrock: Bedrock) -> Self {
+        Self(Either::Right(bedrock))
     }
 }
 
 impl<R> Service<R> for ClientService
 where
-    R: Request,
-    Bedrock: Service<R, Response = R::Response, Error = Error>,
+    R: Request<Response: Replayable>,
+    Bedrock: Service<R, Response = R::Response, Error = Error, Future: Send>,
 {
     type Response = R::Response;
     type Error = Error;
-    type Future = <Prepare<StreamTimeout<Bedrock>> as Service<R>>::Future;
+    type Future = <Either<Layered, Bedrock> as Service<R>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.0.poll_ready(cx)

@@ -18,8 +18,6 @@ pub(super) struct Settings {
     pub(super) sdk_client: Option<aws_sdk_bedrockruntime::Client>,
     pub(super) connect_timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
-    pub(super) operation_timeout: Option<Duration>,
-    pub(super) stream_idle_timeout: Option<Duration>,
     pub(super) pool_idle_timeout: Option<Duration>,
     pub(super) pool_max_idle_per_host: Option<usize>,
 }
@@ -44,8 +42,6 @@ impl Settings {
         let durations = [
             ("connect_timeout", self.connect_timeout),
             ("read_timeout", self.read_timeout),
-            ("operation_timeout", self.operation_timeout),
-            ("stream_idle_timeout", self.stream_idle_timeout),
             ("pool_idle_timeout", self.pool_idle_timeout),
         ];
         if let Some((name, _)) =
@@ -119,7 +115,7 @@ impl Settings {
     }
 }
 
-fn bad(setting: &str, why: &str) -> Error {
+pub(super) fn bad(setting: &str, why: &str) -> Error {
     Error::new(ErrorKind::Config, format!("setting `{setting}` cannot work: {why}"))
 }
 

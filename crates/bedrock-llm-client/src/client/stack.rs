@@ -8,6 +8,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt as _};
 
 use super::ClientService;
+use super::by_stream::ByStream;
 
 /// The whole stack, as a service of one request type.
 pub(crate) type Erased<R> = BoxCloneSyncService<Call<R>, <R as Request>::Response, Error>;
@@ -114,6 +115,13 @@ stack! {
     apply_guardrail: ApplyGuardrailRequest,
     invoke: InvokeRequest,
     invoke_stream: InvokeStreamRequest,
+}
+
+impl Stack {
+    /// Lets whole answers come by way of streams.
+    pub(super) fn chat_by_stream(&mut self) {
+        self.chat = BoxCloneSyncService::new(ByStream(self.chat_stream.clone()));
+    }
 }
 
 impl std::fmt::Debug for Stack {

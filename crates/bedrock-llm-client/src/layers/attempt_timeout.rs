@@ -13,23 +13,23 @@ use tower::{Layer, Service};
 /// Bounds one attempt, until its answer is whole or its stream begins. Beyond the limit it is a
 /// [`Timeout`](ErrorKind::Timeout).
 ///
-/// That is not worth another try by itself: a model that was working is paid for twice then. Tell
-/// [`RetryLayer::timeouts`](super::RetryLayer::timeouts) to try again all the same.
+/// That is not worth another try by itself: a model that was working is paid for twice then.
+/// [`RetryConfig::timeouts`](super::RetryConfig::timeouts) says to try again all the same.
 ///
 /// Does not cover readiness, nor a stream's events: for those there is
 /// [`StreamTimeoutLayer`](super::StreamTimeoutLayer). Goes *inside* retry; outside it would be a
 /// [`DeadlineLayer`](super::DeadlineLayer) that layers inside do not know of. The client's builder sets none, since models
 /// think for minutes. Cancellation: dropping the future drops the call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct AttemptTimeoutLayer {
-    limit: Duration,
+    limit: Option<Duration>,
 }
 
 impl AttemptTimeoutLayer {
-    /// With this limit.
+    /// With this limit; `None` waits for ever.
     #[must_use]
-    pub fn new(limit: Duration) -> Self {
-        Self { limit }
+    pub fn new(limit: impl Into<Option<Duration>>) -> Self {
+        Self { limit: limit.into() }
     }
 }
 
@@ -45,7 +45,7 @@ impl<S> Layer<S> for AttemptTimeoutLayer {
 #[derive(Debug, Clone)]
 pub struct AttemptTimeout<S> {
     inner: S,
-    limit: Duration,
+    limit: Option<Duration>,
 }
 
 impl<S, R> Service<R> for AttemptTimeout<S>
@@ -62,7 +62,8 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        AttemptTimeoutFuture { inner: self.inner.call(request), sleep: sleep(self.limit), limit: self.limit }
+        let bound = self.limit.map(|limit| Bound { limit, sleep: Box::pin(sleep(limit)) });
+        AttemptTimeoutFuture { inner: self.inner.call(request), bound }
     }
 }
 
@@ -72,10 +73,15 @@ pin_project! {
     pub struct AttemptTimeoutFuture<F> {
         #[pin]
         inner: F,
-        #[pin]
-        sleep: Sleep,
-        limit: Duration,
+        bound: Option<Bound>,
     }
+}
+
+/// The timer is boxed, so that a future without one stays small.
+#[derive(Debug)]
+struct Bound {
+    limit: Duration,
+    sleep: Pin<Box<Sleep>>,
 }
 
 impl<F, A> Future for AttemptTimeoutFuture<F>
@@ -89,8 +95,9 @@ where
         if let Poll::Ready(outcome) = this.inner.poll(cx) {
             return Poll::Ready(outcome);
         }
-        ready!(this.sleep.poll(cx));
-        let message = format!("an attempt took longer than {:?}", this.limit);
+        let Some(Bound { limit, sleep }) = this.bound else { return Poll::Pending };
+        ready!(sleep.as_mut().poll(cx));
+        let message = format!("an attempt took longer than {limit:?}");
         let hint = "raise the limit for an attempt if the model may think that long, or stream the answer";
         Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).with_hint(hint)))
     }

@@ -5,9 +5,13 @@
 //!
 //! | layer | what it does |
 //! |---|---|
+//! | [`CacheLayer`] | gives answers that are kept again, and asks once for all who ask the same |
 //! | [`DeadlineLayer`] | bounds a whole call, its attempts, pauses and stream |
+//! | [`RecoveryLayer`] | goes on with a stream that broke |
+//! | [`FailoverLayer`] | turns to another model or region when one does not answer |
 //! | [`PrepareLayer`] | normalises a chat for its model and checks it, once for all attempts |
 //! | [`RetryLayer`] | sends a failed request again, where that can help |
+//! | [`CircuitBreakerLayer`] | refuses calls to a model that fails, until probes have succeeded |
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
 //! | [`AttemptTimeoutLayer`] | bounds one attempt |
 //!
@@ -15,15 +19,30 @@
 //! [`Call`](bedrock_llm_schema::Call), whose clones share the content.
 
 mod attempt_timeout;
+mod by_target;
+mod cache;
+mod circuit_breaker;
 pub mod deadline;
+mod failover;
 mod prepare;
 #[cfg(test)]
 pub(crate) mod probe;
+mod recovery;
 mod retry;
+mod setting;
 mod stream_timeout;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutFuture, AttemptTimeoutLayer};
+pub use cache::{Cache, CacheConfig, CacheFuture, CacheHandle, CacheLayer, CachePolicy};
+pub use circuit_breaker::{
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerFuture, CircuitBreakerHandle, CircuitBreakerLayer,
+    CircuitState, CircuitStatus,
+};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
+pub use failover::{
+    FailingPlace, Failover, FailoverConfig, FailoverFuture, FailoverHandle, FailoverLayer, FailoverTarget,
+};
 pub use prepare::{Prepare, PrepareFuture, PrepareLayer};
+pub use recovery::{Recovery, RecoveryFuture, RecoveryLayer};
 pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use bedrock_llm_client::layers::RetryConfig;
 use bedrock_llm_client::{ApiMode, Client, ClientBuilder};
 use bedrock_llm_local::{Builder, LocalBedrock};
 use bedrock_llm_schema::guardrail::GuardrailSource;
@@ -13,8 +14,13 @@ use serde_json::{Value, json};
 pub(crate) const NOVA: &str = "us.amazon.nova-lite-v1:0";
 pub(crate) const CLAUDE: &str = "anthropic.claude-3-haiku-20240307-v1:0";
 
-/// A builder that reads no environment.
+/// A builder that reads no environment and whose client tries once: most tests look at one attempt.
 pub(crate) fn builder(endpoint: &str) -> ClientBuilder {
+    default_builder(endpoint).retry(RetryConfig::default().max_attempts(1))
+}
+
+/// A builder that reads no environment, of a client with the default stack.
+pub(crate) fn default_builder(endpoint: &str) -> ClientBuilder {
     Client::builder().sdk_config(&offline()).credentials("AKIDLOCAL", "secret", None).endpoint_url(endpoint)
 }
 

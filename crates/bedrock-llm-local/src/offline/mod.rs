@@ -10,29 +10,35 @@ mod limits;
 mod media;
 mod numbers;
 mod phrases;
+mod pieces;
 mod prompt_cache;
 mod story;
 mod talk;
 mod tools;
 mod words;
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use bedrock_llm_schema::content::reasoning::ReasoningTextBlock;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::response::Trace;
+use bedrock_llm_schema::stream::events_of;
 use bedrock_llm_schema::{
     ChatRequest, ChatResponse, ContentBlock, Message, ReasoningContentBlock, Role, StopReason, StreamEvent,
     Usage,
 };
 use serde_json::Value;
 
-pub(crate) use bedrock_llm_schema::tokens::{of_text as estimate, pieces};
 pub(crate) use guardrail::apply as apply_guardrail;
 pub use guardrail::{GUARDED_WORD, LOCAL_GUARDRAIL};
+pub(crate) use pieces::{count_pieces, pieces};
 pub(crate) use prompt_cache::PromptCache;
 
-use crate::events;
+/// An answer as the events it is streamed in: text and arguments piece by piece.
+pub(crate) fn streamed(response: &ChatResponse) -> Vec<StreamEvent> {
+    events_of(response, |text| pieces(text).collect())
+}
 
 /// How many tokens a request is; answers are streamed piece by piece, and `maxTokens` and usage count pieces, too.
 pub(crate) fn count(request: &ChatRequest) -> u64 {
@@ -46,30 +52,34 @@ pub(crate) fn respond(
     profile: &ModelProfile,
     started: Instant,
 ) -> Vec<StreamEvent> {
-    let said = talk::last_words(request);
+    let (asked, beginning) = split_beginning(request);
+    let said = talk::last_words(&asked);
     if let Some(trace) = guardrail::on_chat(request, &said) {
         let usage = Usage::new(0, 0);
         let message = Message::assistant(guardrail::BLOCKED);
         let mut response = ChatResponse::new(message, StopReason::GuardrailIntervened, usage);
         response.trace = trace.map(|guardrail| Trace { guardrail: Some(guardrail), ..Trace::default() });
-        return events::of_response(&response);
+        return streamed(&response);
     }
     let mut content: Vec<ContentBlock> = Vec::new();
     if wants_reasoning(request) {
         content.push(reasoning(&said).into());
     }
-    let answers_tools = request.messages.last().is_some_and(|last| last.tool_results().next().is_some());
+    let answers_tools = asked.messages.last().is_some_and(|last| last.tool_results().next().is_some());
     let forced = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
     let is_forced = forced.is_some_and(|choice| matches!(choice.tag(), "any" | "tool"));
-    let asked = if said.trim().is_empty() { earlier_words(request) } else { said };
-    let call = if answers_tools && !is_forced { None } else { tools::call(request, &asked) };
+    let words = if said.trim().is_empty() { earlier_words(&asked) } else { said };
+    let speaks = (answers_tools && !is_forced) || beginning.is_some();
+    let call = if speaks { None } else { tools::call(request, &words) };
     let stop_reason = match call {
         Some(call) => {
             content.push(call.into());
             StopReason::ToolUse
         }
         None => {
-            content.push(talk::answer(request).into());
+            let answer = talk::answer(&asked);
+            let rest = beginning.as_deref().and_then(|beginning| answer.strip_prefix(beginning));
+            content.push(rest.map(str::to_owned).unwrap_or(answer).into());
             StopReason::EndTurn
         }
     };
@@ -80,10 +90,18 @@ pub(crate) fn respond(
     response.service_tier.clone_from(&request.service_tier);
     limits::stop(request, &mut response);
     response.metrics.latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    limits::cut(
-        events::of_response(&response),
-        request.inference_config.as_ref().and_then(|config| config.max_tokens),
-    )
+    limits::cut(streamed(&response), request.inference_config.as_ref().and_then(|config| config.max_tokens))
+}
+
+/// The conversation without the beginning of its own turn that the model was given, and that beginning.
+fn split_beginning(request: &ChatRequest) -> (Cow<'_, ChatRequest>, Option<String>) {
+    match request.messages.split_last() {
+        Some((last, before)) if last.role == Role::Assistant && !before.is_empty() => {
+            let asked = ChatRequest { messages: before.to_vec(), ..request.clone() };
+            (Cow::Owned(asked), Some(last.text()))
+        }
+        _ => (Cow::Borrowed(request), None),
+    }
 }
 
 /// The user's words before the last message, where that has none of its own.
@@ -115,7 +133,7 @@ fn reasoning(said: &str) -> ReasoningContentBlock {
 /// The events of the stream that breaks on demand.
 pub(crate) fn breaking_events() -> Vec<StreamEvent> {
     let text = "This stream breaks after three pieces, as its model id asks for.";
-    events::of_response(&ChatResponse::new(Message::assistant(text), StopReason::EndTurn, Usage::new(8, 13)))
+    streamed(&ChatResponse::new(Message::assistant(text), StopReason::EndTurn, Usage::new(8, 13)))
 }
 
 #[cfg(test)]

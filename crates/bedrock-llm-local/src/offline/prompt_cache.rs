@@ -113,7 +113,7 @@ impl Reader {
     fn take(&mut self, block: &impl Serialize) {
         let text = json(block);
         text.hash(&mut self.hash);
-        self.pieces += super::estimate(&text);
+        self.pieces += super::count_pieces(&text);
     }
 }
 

@@ -44,6 +44,14 @@ fn it_repeats_counts_and_adds() {
 }
 
 #[test]
+fn it_goes_on_from_a_beginning() {
+    let begun =
+        |beginning: &str| answer(&ask("Count from one to five.").message(Message::assistant(beginning)));
+    assert_eq!(begun("1, 2,").text(), " 3, 4, 5.");
+    assert_eq!(begun("Well,").text(), "1, 2, 3, 4, 5.", "where the beginning is not its own");
+}
+
+#[test]
 fn it_answers_from_what_it_was_given() {
     let request =
         ask("When does the shop open?").system("You help customers. The shop opens at nine. It sells tea.");

@@ -294,7 +294,10 @@ impl Payload {
         let calls = blocks.iter().any(|block| block.as_tool_use().is_some());
         let usage = usage.unwrap_or_else(|| {
             let output = serde_json::to_string(&blocks).unwrap_or_default();
-            Usage::new(crate::offline::estimate(&request.json.to_string()), crate::offline::estimate(&output))
+            Usage::new(
+                crate::offline::count_pieces(&request.json.to_string()),
+                crate::offline::count_pieces(&output),
+            )
         });
         let stop_reason =
             stop_reason.unwrap_or(if calls { StopReason::ToolUse } else { StopReason::EndTurn });

@@ -5,7 +5,7 @@ use crate::content::ContentKind;
 use crate::content::tool::Tool;
 use crate::model::{CachePlace, ModelProfile};
 use crate::normalize::{Change, ChangeKind, Changes};
-use crate::tokens::{self, Weights};
+use crate::tokens::Weights;
 use crate::{CachePointBlock, CacheTtl, ChatRequest, ContentBlock, Role, SystemContentBlock};
 
 /// The most points where the profile does not know: 4 for all families that have them.
@@ -195,28 +195,29 @@ impl CachePlan {
 
         let mut spots = Vec::new();
         let tools = request.tool_config.as_ref().map_or(&[][..], |config| &config.tools);
-        let mut tokens: u64 = tools.iter().map(tokens::of_tool).sum();
+        let weights = Weights::of(&request.model);
+        let mut tokens: u64 = tools.iter().map(|tool| weights.tool(tool)).sum();
         if self.tools && allows(CachePlace::Tools) && is_enough(tokens) && !tools.is_empty() {
             spots.push(Spot::Tools);
         }
         let system = request.system.as_deref().unwrap_or_default();
-        tokens += system.iter().map(tokens::of_system).sum::<u64>();
+        tokens += system.iter().map(|block| weights.system(block)).sum::<u64>();
         let can_follow = !system.is_empty();
         if self.system && allows(CachePlace::System) && is_enough(tokens) && can_follow {
             spots.push(Spot::System);
         }
         if allows(CachePlace::Messages) {
-            let weights = Weights::of(&request.model);
             let mut anchors = Vec::new();
             for (turn, message) in request.messages.iter().enumerate() {
                 let last = message.content.iter().rposition(|block| !is_barred(block));
                 if let Some(last) = last.filter(|_| message.role == Role::User) {
-                    let before = message.content.iter().take(last + 1).map(tokens::of_block).sum::<u64>();
+                    let before: u64 =
+                        message.content.iter().take(last + 1).map(|block| weights.block(block)).sum();
                     if is_enough(tokens + before) {
                         anchors.push(Spot::Message(turn, last + 1));
                     }
                 }
-                tokens += weights.message(message);
+                tokens += weights.turn(message);
             }
             spots.extend(anchors.split_off(anchors.len().saturating_sub(self.history_anchors)));
         }

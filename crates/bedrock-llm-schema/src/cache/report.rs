@@ -2,7 +2,7 @@
 
 use super::{MIN_TOKENS, count_points};
 use crate::model::Catalog;
-use crate::tokens::Weights;
+use crate::tokens::{Prompt, Weights};
 use crate::{CacheTtl, ChangeKind, ChatRequest, ChatResponse, Role, Usage};
 
 /// What the prompt cache brought in one call.
@@ -118,10 +118,7 @@ fn has_written_before(request: &ChatRequest) -> bool {
         return false;
     };
     let before = asked.get(..answer).unwrap_or_default();
-    let system = request.system.as_deref().unwrap_or_default();
-    let weights = Weights::of(&request.model);
-    let tokens =
-        weights.request(request.tool_config.as_ref(), system, before, request.output_config.as_ref());
+    let tokens = Weights::of(&request.model).prompt(&Prompt { messages: before, ..Prompt::of(request) });
     let known = Catalog::builtin().profile(&request.model).cache.min_tokens;
     tokens >= known.unwrap_or(MIN_TOKENS)
 }

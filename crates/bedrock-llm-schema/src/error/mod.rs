@@ -166,6 +166,29 @@ impl Error {
         self.0.partial.as_ref()
     }
 
+    /// The same error, for another caller that waited for the same call. The cause and the partial answer stay with
+    /// the first.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let Inner { kind, message, hint, retry, operation, model, status, code, request_id, .. } = &*self.0;
+        Self(Box::new(Inner {
+            kind: kind.clone(),
+            message: message.clone(),
+            hint: hint.clone(),
+            retry: *retry,
+            operation: *operation,
+            model: model.clone(),
+            status: *status,
+            code: code.clone(),
+            request_id: request_id.clone(),
+            retry_after: self.0.retry_after,
+            attempts: self.0.attempts,
+            elapsed: self.0.elapsed,
+            partial: None,
+            source: None,
+        }))
+    }
+
     /// Takes the answer as far as it came, when a stream broke.
     pub fn take_partial(&mut self) -> Option<ChatResponse> {
         self.0.partial.take()

@@ -166,4 +166,9 @@ impl crate::Request for ApplyGuardrailRequest {
     fn estimate_input_tokens_of(&self, _model: &crate::ModelId) -> u64 {
         0
     }
+
+    fn write_key(&self, out: &mut dyn std::io::Write) -> std::io::Result<bool> {
+        crate::request::write_sorted(self, &[], out)?;
+        Ok(true)
+    }
 }

@@ -57,6 +57,38 @@ impl Geography {
         }
     }
 
+    /// The geography an AWS region lies in, the narrowest there is: `jp` for `ap-northeast-1`. A region in no geography
+    /// of inference profiles is in that of its own name: `me` for `me-central-1`.
+    ///
+    /// ```
+    /// use bedrock_llm_schema::model::Geography;
+    ///
+    /// assert_eq!(Geography::of_region("eu-central-1"), Geography::Eu);
+    /// assert!(Geography::Apac.covers(&Geography::of_region("ap-northeast-1")));
+    /// ```
+    #[must_use]
+    pub fn of_region(region: &str) -> Self {
+        match Self::candidates(region).first() {
+            None | Some(Self::Global) => {
+                Self::Other(region.split_once('-').map_or(region, |(area, _)| area).to_owned())
+            }
+            Some(narrowest) => narrowest.clone(),
+        }
+    }
+
+    /// Whether all of the other lies in this one: `apac` has `jp`, `au` and `in`; `global` has every one but `us-gov`
+    /// and China.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            _ if self == other => true,
+            (Self::Apac, Self::Jp | Self::Au | Self::In) => true,
+            (Self::Global, Self::UsGov) => false,
+            (Self::Global, other) => other.as_str() != "cn",
+            _ => false,
+        }
+    }
+
     /// The geographies whose profiles can be called from an AWS region, best first: the narrowest before `global`.
     pub(super) fn candidates(region: &str) -> &'static [Geography] {
         let area = region.split_once('-').map_or(region, |(area, _)| area);
@@ -124,6 +156,34 @@ pub(super) fn split(name: &str) -> (Option<Geography>, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn regions_lie_in_geographies_and_those_in_one_another() {
+        for (region, geography) in [
+            ("us-east-1", "us"),
+            ("us-gov-west-1", "us-gov"),
+            ("ca-central-1", "ca"),
+            ("eu-west-2", "eu"),
+            ("ap-southeast-2", "au"),
+            ("ap-southeast-1", "apac"),
+            ("me-central-1", "me"),
+            ("cn-north-1", "cn"),
+        ] {
+            assert_eq!(Geography::of_region(region).as_str(), geography);
+        }
+        for (outer, inner, covers) in [
+            ("eu", "eu", true),
+            ("us", "ca", false),
+            ("apac", "au", true),
+            ("au", "apac", false),
+            ("eu", "global", false),
+            ("global", "me", true),
+            ("global", "us-gov", false),
+            ("global", "cn", false),
+        ] {
+            assert_eq!(Geography::from(outer).covers(&inner.into()), covers, "{outer} {inner}");
+        }
+    }
 
     #[test]
     fn a_prefix_is_cut_only_where_it_is_one() {

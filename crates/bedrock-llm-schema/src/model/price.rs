@@ -30,6 +30,9 @@ pub struct Price {
 pub struct PriceError(String);
 
 impl Price {
+    /// One US cent.
+    pub const CENT: Self = Self { mantissa: 1, scale: 2 };
+
     /// Its digits as a whole number.
     #[must_use]
     pub fn mantissa(self) -> u64 {

@@ -150,10 +150,11 @@ impl<R: Request> Request for Call<R> {
     }
 
     fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
-        if let Some(model) = &self.model {
-            writeln!(out, "{model}")?;
-        }
         self.request.write_key(out)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.request.is_repeatable()
     }
 
     fn options(&self) -> &CallOptions {

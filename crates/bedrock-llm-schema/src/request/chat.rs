@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     InferenceConfig, Operation, OutputConfig, OutputFormat, PerformanceConfig, PromptVariableValue,
-    Reasoning, Request, ServiceTier,
+    Reasoning, Request, ServiceTier, write_sorted,
 };
 use crate::content::tool::{Tool, ToolChoice, ToolConfig};
 use crate::content::{Message, SystemContentBlock};
@@ -290,8 +290,13 @@ impl Request for ChatRequest {
     }
 
     fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
-        serde_json::to_writer(out, self)?;
+        write_sorted(self, &["modelId", "requestMetadata"], out)?;
         Ok(true)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        let temperature = self.inference_config.as_ref().and_then(|config| config.temperature);
+        temperature == Some(0.0) && self.tool_config.as_ref().is_none_or(|config| config.tools.is_empty())
     }
 }
 
@@ -325,6 +330,10 @@ impl Request for ChatStreamRequest {
 
     fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
         self.0.write_key(out)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.0.is_repeatable()
     }
 }
 

@@ -1,8 +1,10 @@
 //! How many tokens a request is, without running it.
 
+use std::io;
+
 use serde_json::Value;
 
-use super::{ChatRequest, Operation, Request};
+use super::{ChatRequest, Operation, Request, write_sorted};
 use crate::content::tool::ToolConfig;
 use crate::content::{Message, SystemContentBlock};
 use crate::wire::{Extra, wire_struct, wire_union};
@@ -108,5 +110,14 @@ impl Request for CountTokensRequest {
     /// Counting uses none.
     fn estimate_input_tokens_of(&self, _model: &ModelId) -> u64 {
         0
+    }
+
+    fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
+        write_sorted(self, &["modelId"], out)?;
+        Ok(true)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
     }
 }

@@ -1,10 +1,11 @@
 //! A native body, sent as it is.
 
 use std::fmt;
+use std::io;
 
 use bytes::Bytes;
 
-use super::{Operation, PerformanceLatency, Request, ServiceTierType};
+use super::{Operation, PerformanceLatency, Request, ServiceTierType, write_sorted};
 use crate::ModelId;
 use crate::guardrail::GuardrailConfig;
 use crate::response::AnsweredBy;
@@ -48,6 +49,8 @@ pub struct InvokeResponse {
     pub request_id: Option<String>,
     /// Who answered, where the call could have gone to several.
     pub answered_by: Option<Box<AnsweredBy>>,
+    /// Whether the answer came from a client's own cache of answers; its [`usage`](crate::Response::usage) says so too.
+    pub is_replayed: bool,
 }
 
 impl InvokeRequest {
@@ -116,6 +119,14 @@ impl Request for InvokeRequest {
     fn estimate_input_tokens_of(&self, _model: &ModelId) -> u64 {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX) / BYTES_PER_TOKEN
     }
+
+    /// The body counts byte by byte: the order of members is a part of it.
+    fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
+        let Self { content_type, accept, guardrail, performance_latency, service_tier, .. } = self;
+        write_sorted(&(content_type, accept, guardrail, performance_latency, service_tier), &[], out)?;
+        out.write_all(&self.body)?;
+        Ok(true)
+    }
 }
 
 impl Request for InvokeStreamRequest {
@@ -132,5 +143,9 @@ impl Request for InvokeStreamRequest {
 
     fn estimate_input_tokens_of(&self, model: &ModelId) -> u64 {
         self.0.estimate_input_tokens_of(model)
+    }
+
+    fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
+        self.0.write_key(out)
     }
 }

@@ -5,6 +5,7 @@ mod chat;
 mod config;
 mod count_tokens;
 mod invoke;
+mod key;
 mod operation;
 mod reasoning;
 #[allow(clippy::module_inception, reason = "it is the trait of this name")]
@@ -22,6 +23,7 @@ pub use count_tokens::{
     InvokeModelTokensRequest,
 };
 pub use invoke::{InvokeRequest, InvokeResponse, InvokeStreamRequest};
+pub(crate) use key::write_sorted;
 pub use operation::Operation;
 pub use reasoning::{Effort, Reasoning};
 pub use request::Request;

@@ -55,13 +55,20 @@ pub trait Request: Clone + fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Writes what tells this request from others: two requests that write the same get the same answer. `false`
-    /// where its answers are not to be kept at all.
+    /// Writes what tells this request from others of its operation, beside [`model`](Self::model) and
+    /// [`region`](Self::region): two requests that write the same ask for the same. Objects that differ only in the
+    /// order of their members write the same, and labels are left out. `false` where its answers cannot be kept.
     ///
     /// # Errors
     /// What the writer says.
     fn write_key(&self, _out: &mut dyn io::Write) -> io::Result<bool> {
         Ok(false)
+    }
+
+    /// Whether the answer would come out the same again, as nearly as models go: a chat at temperature 0 without tools,
+    /// a count of tokens.
+    fn is_repeatable(&self) -> bool {
+        false
     }
 
     /// What the caller wants of this call beside its answer.

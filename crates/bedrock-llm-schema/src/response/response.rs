@@ -77,6 +77,7 @@ impl Response for InvokeResponse {
         (input.is_some() || output.is_some()).then(|| Usage {
             cache_read_input_tokens: cached("x-amzn-bedrock-cache-read-input-token-count"),
             cache_write_input_tokens: cached("x-amzn-bedrock-cache-write-input-token-count"),
+            is_replayed: self.is_replayed,
             ..Usage::new(input.unwrap_or(0), output.unwrap_or(0))
         })
     }

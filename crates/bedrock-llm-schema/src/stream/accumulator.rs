@@ -50,7 +50,10 @@ pub enum Ending {
     Complete,
     /// The stream ended without `messageStop`: the answer is a part.
     Truncated,
-    /// `messageStop` came, but a tool call's arguments are not JSON though nothing cut them off.
+    /// The stream fell silent, and was given up: the answer is a part.
+    Stalled,
+    /// `messageStop` came, but a tool call's arguments are not JSON though nothing cut them off; or the service or a
+    /// layer said that something went wrong.
     Failed,
 }
 
@@ -184,6 +187,19 @@ impl Accumulator {
         self.blocks.iter().filter_map(move |(index, block)| {
             Some((*index, block.tool_use(self.stop_reason.as_ref(), Some(*index) == last)?))
         })
+    }
+
+    /// The index and text of the block under way, if it is text and nothing else has come.
+    pub(super) fn only_open_text(&self) -> Option<(u32, &str)> {
+        let mut blocks = self.blocks.iter();
+        let (Some((index, block)), None, None) = (blocks.next(), blocks.next(), &self.stop_reason) else {
+            return None;
+        };
+        let Block { text: Some(text), stopped: false, .. } = block else { return None };
+        // nothing but text: the block as text alone is all that it is
+        let is_plain =
+            block.tool_use.is_none() && matches!(block.content(true).as_slice(), [ContentBlock::Text(_)]);
+        is_plain.then_some((*index, text.as_str()))
     }
 
     fn block(&mut self, index: u32) -> &mut Block {

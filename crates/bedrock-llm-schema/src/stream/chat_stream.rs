@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::{Accumulator, Ending, StreamEvent};
+use super::preceded::Preceded;
+use super::{Accumulator, Conclusion, Ending, StreamEvent};
 use crate::error::{Error, ErrorKind};
 use crate::response::{AnsweredBy, End, EndHooks, Outcome, Response};
 use crate::{Change, ChatResponse, Operation, Usage};
@@ -114,6 +115,34 @@ impl ChatStream {
         }
     }
 
+    /// Waits for the end, whatever it is, and says what can be done about it. Nothing that came is lost.
+    ///
+    /// ```no_run
+    /// use bedrock_llm_schema::model::ModelProfile;
+    /// use bedrock_llm_schema::stream::{ChatStream, Ending, ResumePlan};
+    /// use bedrock_llm_schema::ChatRequest;
+    ///
+    /// # async fn run(stream: ChatStream, request: ChatRequest, profile: ModelProfile) {
+    /// let end = stream.conclude().await;
+    /// if end.ending != Ending::Complete {
+    ///     println!("{:?} after {:?}", end.ending, end.response.text());
+    ///     match end.resume(&request, &profile) {
+    ///         ResumePlan::Continue(next, _) => println!("send {next:?}, and append what comes"),
+    ///         ResumePlan::Restart(why) => println!("send it again: {why}"),
+    ///         _ => println!("{:?}", end.error),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub async fn conclude(mut self) -> Conclusion {
+        let mut error = None;
+        while let Some(item) = self.next().await {
+            error = item.err();
+        }
+        let response = self.response();
+        Conclusion::new(std::mem::take(&mut self.answer), response, error)
+    }
+
     /// Only the text, piece by piece.
     #[must_use]
     pub fn text(self) -> TextStream {
@@ -135,7 +164,11 @@ impl ChatStream {
     where
         S: Stream<Item = Result<StreamEvent, Error>> + Send + 'static,
     {
-        let events = std::mem::replace(&mut self.events, Box::pin(Nothing));
+        let mut events = std::mem::replace(&mut self.events, Box::pin(Nothing));
+        if let Some(first) = self.first.take() {
+            events = Box::pin(Preceded { first: Some(first), rest: events });
+            self.begun = false;
+        }
         self.events = Box::pin(wrap(events));
     }
 

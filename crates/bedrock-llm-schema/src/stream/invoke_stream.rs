@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use serde::Deserialize;
 
+use super::preceded::Preceded;
 use crate::Usage;
 use crate::error::Error;
 use crate::response::{AnsweredBy, End, EndHooks, Outcome, Response};
@@ -28,6 +29,7 @@ pub struct InvokeStream {
     request_id: Option<String>,
     answered_by: Option<Box<AnsweredBy>>,
     end_hooks: EndHooks,
+    is_replayed: bool,
     done: bool,
 }
 
@@ -45,8 +47,19 @@ impl InvokeStream {
             request_id,
             answered_by: None,
             end_hooks: EndHooks::default(),
+            is_replayed: false,
             done: false,
         }
+    }
+
+    /// A stream that was paid for before.
+    pub(super) fn replayed(
+        chunks: impl Stream<Item = Result<Bytes, Error>> + Send + 'static,
+        request_id: Option<String>,
+    ) -> Self {
+        let mut stream = Self::new(chunks, request_id);
+        stream.is_replayed = true;
+        stream
     }
 
     /// The service's id for this call.
@@ -71,7 +84,11 @@ impl InvokeStream {
     where
         S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
     {
-        let chunks = std::mem::replace(&mut self.chunks, Box::pin(Nothing));
+        let mut chunks = std::mem::replace(&mut self.chunks, Box::pin(Nothing));
+        if let Some(first) = self.first.take() {
+            chunks = Box::pin(Preceded { first: Some(first), rest: chunks });
+            self.begun = false;
+        }
         self.chunks = Box::pin(wrap(chunks));
     }
 
@@ -87,7 +104,8 @@ impl InvokeStream {
         };
         self.done = true;
         if !self.end_hooks.is_empty() {
-            self.end_hooks.tell(&End::new(outcome, reported_usage(&self.latest).as_ref()));
+            let usage = self.usage();
+            self.end_hooks.tell(&End::new(outcome, usage.as_ref()));
         }
         item
     }
@@ -129,7 +147,8 @@ impl Response for InvokeStream {
     }
 
     fn usage(&self) -> Option<Usage> {
-        reported_usage(&self.latest)
+        let usage = reported_usage(&self.latest)?;
+        Some(Usage { is_replayed: self.is_replayed, ..usage })
     }
 
     fn on_end(&mut self, hook: impl FnOnce(&End<'_>) + Send + 'static) {
@@ -152,7 +171,8 @@ impl Response for InvokeStream {
 impl Drop for InvokeStream {
     fn drop(&mut self) {
         if !self.done && !self.end_hooks.is_empty() {
-            self.end_hooks.tell(&End::new(Outcome::Abandoned, reported_usage(&self.latest).as_ref()));
+            let usage = self.usage();
+            self.end_hooks.tell(&End::new(Outcome::Abandoned, usage.as_ref()));
         }
     }
 }
@@ -228,7 +248,7 @@ mod tests {
         let seen = Arc::new(Mutex::new(None));
         let told = Arc::clone(&seen);
         stream.on_end(move |end| {
-            *told.lock().unwrap() = Some((end.usage.cloned(), end.outcome.is_completed()))
+            *told.lock().unwrap() = Some((end.usage.cloned(), end.outcome.is_completed()));
         });
         let mut cx = Context::from_waker(Waker::noop());
         assert!(matches!(stream.poll_begun(&mut cx), Poll::Ready(Ok(()))));

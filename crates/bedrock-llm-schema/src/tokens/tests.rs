@@ -1,47 +1,86 @@
 //! The estimate's parts.
 
-use proptest::prelude::*;
-
+use super::prompt::{PER_LARGE_IMAGE, PER_MEDIUM};
 use super::*;
 use crate::content::media::ImageFormat;
-use crate::{DocumentBlock, ReasoningTextBlock, ToolSpec};
+use crate::{
+    ContentBlock, DocumentBlock, ImageBlock, Message, ReasoningContentBlock, ReasoningTextBlock, ToolChoice,
+    ToolResultBlock, ToolSpec, ToolUseBlock,
+};
 
-#[test]
-fn words_and_marks_are_pieces() {
-    assert_eq!(pieces("Hello there, you! ").collect::<Vec<_>>(), ["Hello", " there", ",", " you", "! "]);
-    assert_eq!(pieces("internationally").collect::<Vec<_>>(), ["internat", "ionally"]);
-    assert_eq!(pieces("東京 x").collect::<Vec<_>>(), ["東", "京", " x"]);
-    assert_eq!(pieces("  ").collect::<Vec<_>>(), ["  "]);
-    assert_eq!(pieces("").count(), 0);
-}
-
-#[test]
-fn white_space_is_looked_at_once() {
-    let blanks = " ".repeat(100_000);
-    let text = format!("{}{blanks}", "a.".repeat(100_000));
-    assert_eq!(of_text(&text), 200_000);
-    assert_eq!(of_text(&format!("a{blanks}b{blanks}").repeat(20)), 40);
+fn tokens(request: &ChatRequest) -> u64 {
+    request.estimate_tokens().tokens()
 }
 
 #[test]
 fn families_add_what_their_templates_add() {
-    let tokens = |model: &str, tool: bool| {
-        let mut request = ChatRequest::new(model).message("Hello, world!");
-        if tool {
-            request = request.tool(ToolSpec::new("clock", "The time", serde_json::json!({"type": "object"})));
-        }
-        request.estimate_tokens().tokens()
-    };
-    assert_eq!(tokens("us.amazon.nova-lite-v1:0", false), 4);
-    assert_eq!(tokens("m", false), 11);
-    let tools = |model| tokens(model, true) - tokens(model, false);
-    assert_eq!(tools("us.amazon.nova-2-lite-v1:0") - tools("us.amazon.nova-lite-v1:0"), 530);
+    let clock = || ToolSpec::new("clock", "The time", serde_json::json!({"type": "object"}));
+    let hello = |model: &str| ChatRequest::new(model).message("Hello, world!");
+    assert_eq!(tokens(&hello("us.amazon.nova-lite-v1:0")), 4);
+    assert_eq!(tokens(&hello("m")), 11);
+    let tools = |model| tokens(&hello(model).tool(clock())) - tokens(&hello(model));
+    assert_eq!(tools("us.amazon.nova-2-lite-v1:0") - tools("us.amazon.nova-lite-v1:0"), 510);
     assert!(tools("anthropic.claude-sonnet-5") > 350 && tools("mistral.devstral-2-123b") < 60);
+    let forced =
+        |model| tokens(&hello(model).tool(clock()).tool_choice(ToolChoice::any())) - tokens(&hello(model));
+    let haiku = "anthropic.claude-3-haiku-20240307-v1:0";
+    assert_eq!(forced(haiku) - tools(haiku), 76, "as Anthropic documents");
+    let thinking = hello(haiku).additional_field("thinking", serde_json::json!({"type": "enabled"}));
+    assert_eq!(tokens(&thinking) - tokens(&hello(haiku)), 28);
+}
+
+#[test]
+fn generations_of_claude_are_told_apart() {
+    let weights = |id: &str| Weights::of(&id.into());
+    let same = |ids: &[&str]| ids.iter().all(|id| weights(id) == weights(ids[0]));
+    assert!(same(&[
+        "anthropic.claude-sonnet-5",
+        "us.anthropic.claude-opus-4-8",
+        "anthropic.claude-opus-6-v1:0"
+    ]));
+    assert!(same(&["anthropic.claude-sonnet-4-6", "anthropic.claude-opus-4-5-20251101-v1:0"]));
+    assert!(same(&[
+        "anthropic.claude-haiku-4-5-20251001-v1:0",
+        "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    ]));
+    assert!(same(&["anthropic.claude-opus-4-20250514-v1:0", "anthropic.claude-3-7-sonnet-20250219-v1:0"]));
+    assert_ne!(
+        weights("anthropic.claude-3-haiku-20240307-v1:0"),
+        weights("anthropic.claude-haiku-4-5-20251001-v1:0")
+    );
+}
+
+#[test]
+fn what_a_template_forgets_of_earlier_turns_is_not_counted() {
+    let thought = ReasoningContentBlock::from(ReasoningTextBlock::new("one two three"));
+    let answer = || Message::assistant(thought.clone()).with("yes");
+    let earlier = |model: &str, answer: Message| {
+        let request = ChatRequest::new(model).message("a").message(answer).message("b");
+        tokens(&request)
+            - tokens(&ChatRequest::new(model).message("a").message(Message::assistant("yes")).message("b"))
+    };
+    assert_eq!(earlier("anthropic.claude-sonnet-4-20250514-v1:0", answer()), 0);
+    assert_eq!(earlier("anthropic.claude-sonnet-4-6", answer()), 3);
+    let tagged = Message::assistant("one </think>").with("two <think> three</think>yes");
+    assert_eq!(earlier("us.deepseek.r1-v1:0", tagged.clone()), 0);
+    assert_eq!(earlier("qwen.qwen3-32b-v1:0", tagged.clone()), 0);
+    assert!(earlier("us.amazon.nova-lite-v1:0", tagged) > 5);
+
+    // in the middle of a tool's round nothing is forgotten
+    let round = |model: &str, thought: Option<ReasoningContentBlock>| {
+        let mut call = Message::assistant("yes");
+        call.content.extend(thought.map(ContentBlock::from));
+        let call = call.with(ToolUseBlock::new("t", "clock", serde_json::json!({})));
+        let result = Message::user(ToolResultBlock::text("t", "noon"));
+        tokens(&ChatRequest::new(model).message("a").message(call).message(result))
+    };
+    let model = "anthropic.claude-sonnet-4-20250514-v1:0";
+    assert_eq!(round(model, Some(thought.clone())) - round(model, None), 3);
 }
 
 #[test]
 fn signatures_and_cache_points_are_no_tokens_and_media_are_not_their_base64() {
-    let of = |block: ContentBlock| of_block(&block);
+    let of = |block: ContentBlock| Weights::of(&"m".into()).block(&block);
     let signed = ReasoningTextBlock::new("I think.").signed("c2lnbmF0dXJl".repeat(50));
     assert_eq!(of(ReasoningContentBlock::from(signed).into()), 3);
     assert_eq!(of(ContentBlock::cache_point()), 0);
@@ -66,13 +105,5 @@ fn a_request_to_count_is_estimated_as_the_request_itself() {
     let body = r#"{"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "system": "Be brief.",
         "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello, world!"}]}]}"#;
     assert_eq!(native(body), expected);
-    assert_eq!(native("no JSON").tokens(), 9);
-}
-
-proptest! {
-    #[test]
-    fn pieces_joined_are_the_text(text in "\\PC*|[ a-zé\\n東.,]{0,60}") {
-        prop_assert_eq!(pieces(&text).collect::<String>(), text.clone());
-        prop_assert!(pieces(&text).all(|piece| !piece.is_empty()));
-    }
+    assert_eq!(native("no JSON").tokens(), 10);
 }

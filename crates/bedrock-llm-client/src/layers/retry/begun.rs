@@ -12,11 +12,13 @@ use tower::Service;
 #[derive(Debug, Clone)]
 pub struct Begun<S> {
     inner: S,
+    waits: bool,
 }
 
 impl<S> Begun<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner }
+    /// `waits` is false where nothing would be tried again anyway.
+    pub(crate) fn new(inner: S, waits: bool) -> Self {
+        Self { inner, waits }
     }
 }
 
@@ -34,7 +36,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        BegunFuture { inner: self.inner.call(request), opened: None }
+        BegunFuture { inner: self.inner.call(request), opened: None, waits: self.waits }
     }
 }
 
@@ -45,6 +47,7 @@ pin_project! {
         #[pin]
         inner: F,
         opened: Option<A>,
+        waits: bool,
     }
 }
 
@@ -61,6 +64,9 @@ where
             Some(answer) => answer,
             None => ready!(this.inner.poll(cx))?,
         };
+        if !*this.waits {
+            return Poll::Ready(Ok(answer));
+        }
         match answer.poll_begun(cx) {
             Poll::Ready(begun) => Poll::Ready(begun.map(|()| answer)),
             Poll::Pending => {

@@ -22,7 +22,8 @@ pub use policy::RetryPolicy;
 ///
 /// 1. What is tried again is what [`Error::is_retryable`] says: throttling, a service or model that is not there, a
 ///    connection that could not be made or broke before the answer. [`retry_if`](Self::retry_if) puts another rule
-///    there. A timeout is not, since the model may have worked and be paid for; [`RetryConfig::timeouts`] adds it.
+///    there. A timeout is not, since the model may have worked and be paid for; [`RetryConfig::timeouts`] adds it. What
+///    already has a part of the answer is not, either: it would be paid twice.
 /// 2. At most [`RetryConfig::max_attempts`], the first included.
 /// 3. Before attempt *n*+1 a pause of full jitter: anything from 0 to `base_delay` × 2ⁿ⁻¹, at most `max_delay`. Where the
 ///    service says `Retry-After` the pause is no shorter; if it asks for more than
@@ -32,7 +33,7 @@ pub use policy::RetryPolicy;
 ///    multiply the load. An empty budget returns the error at once.
 ///
 /// A stream is tried again until its first event, for which the call waits; what breaks later ends the stream, unless
-/// recovery is asked for.
+/// [recovery](super::RecoveryLayer) is asked for.
 ///
 /// The last error says how many attempts were made and how long they took ([`Error::attempts`], [`Error::elapsed`]), and
 /// is marked [`Exhausted`](bedrock_llm_schema::Retry::Exhausted), so that a second retry further out does not multiply
@@ -87,7 +88,7 @@ impl<S> Layer<S> for RetryLayer {
     type Service = Retry<S>;
 
     fn layer(&self, inner: S) -> Retry<S> {
-        Retry(tower::retry::Retry::new(self.policy.clone(), Begun::new(inner)))
+        Retry(tower::retry::Retry::new(self.policy.clone(), Begun::new(inner, self.policy.tries_again())))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedrock_llm_schema::{Error, ErrorKind, Request};
+use bedrock_llm_schema::{Error, ErrorKind, ModelId, Request};
 use tokio::time::{Instant, Sleep, sleep};
 use tower::retry::Policy;
 use tower::retry::budget::{Budget as _, TpsBudget};
@@ -35,6 +35,10 @@ impl RetryPolicy {
         Self { shared: Arc::new(Shared { config, rule: None, budget }), attempts: 0, started: None }
     }
 
+    pub(super) fn tries_again(&self) -> bool {
+        self.shared.config.max_attempts > 1
+    }
+
     pub(super) fn retry_if(mut self, rule: impl Fn(&Error) -> bool + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.shared).rule = Some(Arc::new(rule));
         self
@@ -55,6 +59,8 @@ impl Shared {
         let config = &self.config;
         let is_worth_it = match &self.rule {
             Some(rule) => rule(error),
+            // what has come of an answer is paid for
+            None if error.partial().is_some_and(|part| !part.message.content.is_empty()) => false,
             None => error.is_retryable() || (config.timeouts && error.kind() == &ErrorKind::Timeout),
         };
         if !is_worth_it {
@@ -103,7 +109,7 @@ where
         let verdict = self.shared.judge(error, attempts);
         let elapsed = self.started.map(|started| started.elapsed()).unwrap_or_default();
         error.note_attempts(attempts, elapsed);
-        let model = request.model().map(|model| model.as_str());
+        let model = request.model().map(ModelId::as_str);
         let kind = error.kind().as_str();
         match verdict {
             Verdict::Again(pause) => {
@@ -128,7 +134,7 @@ where
 
     fn clone_request(&mut self, request: &R) -> Option<R> {
         self.started.get_or_insert_with(Instant::now);
-        Some(request.clone())
+        self.tries_again().then(|| request.clone())
     }
 }
 

@@ -1,21 +1,28 @@
 //! A whole answer as the events it would have been streamed in.
 
-use bedrock_llm_schema::content::citation::CitationsContentBlock;
-use bedrock_llm_schema::content::tool::ToolResultContentBlock;
-use bedrock_llm_schema::stream::{
-    ContentBlockDelta, ContentBlockStart, ImageBlockDelta, ImageBlockStart, MessageStopEvent, MetadataEvent,
-    ReasoningDelta, ToolResultDelta, ToolResultStart, ToolUseStart,
+use super::event::{
+    ContentBlockDelta, ContentBlockStart, ImageBlockDelta, ImageBlockStart, MessageStartEvent,
+    MessageStopEvent, MetadataEvent, ReasoningDelta, StreamEvent, ToolResultDelta, ToolResultStart,
+    ToolUseStart,
 };
-use bedrock_llm_schema::wire::Extra;
-use bedrock_llm_schema::{ChatResponse, ContentBlock, ReasoningContentBlock, StreamEvent, ToolResultBlock};
+use crate::content::citation::CitationsContentBlock;
+use crate::content::tool::ToolResultContentBlock;
+use crate::wire::Extra;
+use crate::{ChatResponse, ContentBlock, ReasoningContentBlock, ToolResultBlock};
 
-use crate::offline::pieces;
+/// How texts, reasoning and the arguments of tools are cut into deltas; joined they are the whole.
+type Cut = fn(&str) -> Vec<&str>;
 
-/// The events of an answer: text word by word, arguments of tools in fragments.
-pub(crate) fn of_response(response: &ChatResponse) -> Vec<StreamEvent> {
-    let mut events = vec![StreamEvent::message_start()];
+/// The events in which an answer would have been streamed, its texts cut by `cut`.
+///
+/// What a stream has no form for, as some blocks that only users send, is left out: an
+/// [`Accumulator`](super::Accumulator) makes the same answer of the events where there was no such thing.
+#[must_use]
+pub fn events_of(response: &ChatResponse, cut: Cut) -> Vec<StreamEvent> {
+    let role = response.message.role.clone();
+    let mut events = vec![StreamEvent::MessageStart(MessageStartEvent { role, extra: Extra::new() })];
     for (index, block) in (0..).zip(&response.message.content) {
-        of_block(index, block, &mut events);
+        of_block(index, block, cut, &mut events);
         events.push(StreamEvent::block_stop(index));
     }
     events.push(StreamEvent::MessageStop(MessageStopEvent {
@@ -29,30 +36,32 @@ pub(crate) fn of_response(response: &ChatResponse) -> Vec<StreamEvent> {
         trace: response.trace.clone(),
         performance_config: response.performance_config.clone(),
         service_tier: response.service_tier.clone(),
-        extra: Extra::new(),
+        extra: response.extra.clone(),
     })));
     events
 }
 
-fn of_block(index: u32, block: &ContentBlock, events: &mut Vec<StreamEvent>) {
+fn of_block(index: u32, block: &ContentBlock, cut: Cut, events: &mut Vec<StreamEvent>) {
     match block {
-        ContentBlock::Text(text) => events.extend(pieces(text).map(|piece| StreamEvent::text(index, piece))),
-        ContentBlock::CitationsContent(block) => of_citations(index, block, events),
-        ContentBlock::ReasoningContent(block) => of_reasoning(index, block, events),
+        ContentBlock::Text(text) => {
+            events.extend(cut(text).into_iter().map(|piece| StreamEvent::text(index, piece)));
+        }
+        ContentBlock::CitationsContent(block) => of_citations(index, block, cut, events),
+        ContentBlock::ReasoningContent(block) => of_reasoning(index, block, cut, events),
         ContentBlock::ToolUse(block) => {
             let start = ToolUseStart {
                 tool_use_id: block.tool_use_id.clone(),
                 name: block.name.clone(),
                 r#type: block.r#type.clone(),
-                extra: Extra::new(),
+                extra: block.extra.clone(),
             };
             events.push(StreamEvent::start(index, ContentBlockStart::ToolUse(start)));
             let input = block.input.to_string();
-            events.extend(pieces(&input).map(|piece| StreamEvent::tool_input(index, piece)));
+            events.extend(cut(&input).into_iter().map(|piece| StreamEvent::tool_input(index, piece)));
         }
         ContentBlock::ToolResult(block) => of_tool_result(index, block, events),
         ContentBlock::Image(block) => {
-            let start = ImageBlockStart { format: block.format.clone(), extra: Extra::new() };
+            let start = ImageBlockStart { format: block.format.clone(), extra: block.extra.clone() };
             events.push(StreamEvent::start(index, ContentBlockStart::Image(start)));
             let delta = ImageBlockDelta {
                 source: Some(block.source.clone()),
@@ -61,32 +70,31 @@ fn of_block(index: u32, block: &ContentBlock, events: &mut Vec<StreamEvent>) {
             };
             events.push(StreamEvent::delta(index, ContentBlockDelta::Image(delta)));
         }
-        other => {
-            // blocks that answers do not have; a stream has no events for them
-            tracing::debug!(block = other.tag(), "left out of the stream");
-        }
+        // blocks that answers do not have; a stream has no events for them
+        _ => {}
     }
 }
 
-fn of_citations(index: u32, block: &CitationsContentBlock, events: &mut Vec<StreamEvent>) {
-    events.extend(pieces(&block.text()).map(|piece| StreamEvent::text(index, piece)));
+fn of_citations(index: u32, block: &CitationsContentBlock, cut: Cut, events: &mut Vec<StreamEvent>) {
+    events.extend(cut(&block.text()).into_iter().map(|piece| StreamEvent::text(index, piece)));
     for citation in block.citations.iter().flatten() {
         events.push(StreamEvent::delta(index, ContentBlockDelta::Citation(Box::new(citation.clone()))));
     }
 }
 
-fn of_reasoning(index: u32, block: &ReasoningContentBlock, events: &mut Vec<StreamEvent>) {
+fn of_reasoning(index: u32, block: &ReasoningContentBlock, cut: Cut, events: &mut Vec<StreamEvent>) {
     let delta = |delta| StreamEvent::reasoning(index, delta);
     match block {
         ReasoningContentBlock::ReasoningText(block) => {
-            events.extend(pieces(&block.text).map(|piece| delta(ReasoningDelta::Text(piece.to_owned()))));
+            let pieces = cut(&block.text).into_iter();
+            events.extend(pieces.map(|piece| delta(ReasoningDelta::Text(piece.to_owned()))));
             events
                 .extend(block.signature.clone().map(|signature| delta(ReasoningDelta::Signature(signature))));
         }
         ReasoningContentBlock::RedactedContent(bytes) => {
             events.push(delta(ReasoningDelta::RedactedContent(bytes.clone())));
         }
-        other => tracing::debug!(block = other.tag(), "left out of the stream"),
+        ReasoningContentBlock::Unknown(_) => {}
     }
 }
 
@@ -95,7 +103,7 @@ fn of_tool_result(index: u32, block: &ToolResultBlock, events: &mut Vec<StreamEv
         tool_use_id: block.tool_use_id.clone(),
         r#type: block.r#type.clone(),
         status: block.status.clone(),
-        extra: Extra::new(),
+        extra: block.extra.clone(),
     };
     events.push(StreamEvent::start(index, ContentBlockStart::ToolResult(start)));
     let deltas = block.content.iter().filter_map(|content| match content {
@@ -108,24 +116,36 @@ fn of_tool_result(index: u32, block: &ToolResultBlock, events: &mut Vec<StreamEv
 
 #[cfg(test)]
 mod tests {
-    use bedrock_llm_schema::content::reasoning::ReasoningTextBlock;
-    use bedrock_llm_schema::{Accumulator, Message, StopReason, ToolUseBlock, Usage};
     use serde_json::json;
 
     use super::*;
+    use crate::{Accumulator, Message, ReasoningTextBlock, StopReason, ToolUseBlock, Usage};
 
     #[test]
     fn the_events_of_an_answer_make_the_answer() {
         let reasoning = ReasoningContentBlock::from(ReasoningTextBlock::new("Let me see.").signed("c2ln"));
         let message = Message::assistant(reasoning)
             .with("It is 21 degrees, clear.")
+            .with("")
             .with(ToolUseBlock::new("t1", "get", json!({"city": "São Paulo", "days": [1, 2]})))
             .with(ToolUseBlock::new("t2", "none", json!({})));
-        let response = ChatResponse::new(message, StopReason::ToolUse, Usage::new(3, 4));
-        let events = of_response(&response);
-        let mut answer = Accumulator::new();
-        events.iter().for_each(|event| answer.push(event));
-        assert_eq!(answer.response(), response);
-        assert!(events.iter().filter(|event| event.as_text().is_some()).count() > 5);
+        let mut response = ChatResponse::new(message, StopReason::ToolUse, Usage::new(3, 4));
+        response.extra.insert("new".to_owned(), json!(1));
+        for (cut, deltas) in [(whole as Cut, 2), (halves, 4)] {
+            let events = events_of(&response, cut);
+            let mut answer = Accumulator::new();
+            events.iter().for_each(|event| answer.push(event));
+            assert_eq!(answer.response(), response);
+            assert_eq!(events.iter().filter(|event| event.as_text().is_some()).count(), deltas);
+        }
+    }
+
+    fn whole(text: &str) -> Vec<&str> {
+        vec![text]
+    }
+
+    fn halves(text: &str) -> Vec<&str> {
+        let middle = text.floor_char_boundary(text.len() / 2);
+        vec![&text[..middle], &text[middle..]]
     }
 }
