@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bedrock_llm_schema::tokens::TokenCount;
 use bedrock_llm_schema::{
@@ -64,6 +65,14 @@ impl BlockingClient {
     /// See [`Client::send`].
     pub fn send<R: ClientRequest>(&self, request: R) -> Result<R::Response, Error> {
         self.engine.run(self.client.send(request))
+    }
+
+    /// See [`Client::shutdown`].
+    ///
+    /// # Errors
+    /// Inside an async runtime, as every call.
+    pub fn shutdown(&self, patience: Duration) -> Result<usize, Error> {
+        self.engine.run(async { Ok(self.client.shutdown(patience).await) })
     }
 
     /// See [`Client::chat`].

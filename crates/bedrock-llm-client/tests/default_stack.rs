@@ -278,11 +278,26 @@ async fn what_does_not_end_in_time_is_let_out_with_what_came() {
     while local.received().len() < 2 {
         tokio::task::yield_now().await;
     }
-    let collecting = tokio::spawn(stream.collect());
+    let reading = tokio::spawn(stream.collect());
     assert_eq!(client.shutdown(Duration::from_millis(20)).await, 2);
-    let error: Error = collecting.await.unwrap().unwrap_err();
+    let error: Error = reading.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::ShutDown);
     assert!(error.partial().is_some_and(|part| !part.text().is_empty()), "{error:?}");
     assert_eq!(call.await.unwrap().unwrap_err().kind(), &ErrorKind::ShutDown);
     no_connection_is_left(&local).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_reads_holds_no_connection_either() {
+    let (local, client) =
+        start(LocalBedrock::builder().reply(Reply::text("one two three four").stall_after(3))).await;
+    let mut stream = client.chat_stream(chat(NOVA)).await.unwrap();
+    assert_eq!(client.shutdown(Duration::ZERO).await, 1);
+    no_connection_is_left(&local).await;
+    let error = loop {
+        if let Err(error) = stream.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), &ErrorKind::ShutDown);
 }

@@ -200,6 +200,8 @@ fn the_blocking_client_does_it_all() {
             scope.spawn(|| client.chat(chat(NOVA)).unwrap());
         }
     });
+    assert_eq!(client.shutdown(Duration::from_secs(60)).unwrap(), 0);
+    assert_eq!(client.chat(chat(NOVA)).unwrap_err().kind(), &ErrorKind::ShutDown);
 }
 
 #[test]
