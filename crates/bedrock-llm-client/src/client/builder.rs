@@ -30,7 +30,7 @@ use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 /// | [`attempt_timeout`](Self::attempt_timeout), [`first_event_timeout`](Self::first_event_timeout) | none |
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
 /// | [`retry`](Self::retry) | [`RetryConfig::default`]: 4 attempts |
-/// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 10 calls in a minute failed |
+/// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 20 calls in a minute failed |
 /// | [`cache`](Self::cache), [`failover`](Self::failover), [`rate_limit`](Self::rate_limit), [`concurrency`](Self::concurrency) | none |
 /// | [`stream_recovery`](Self::stream_recovery) | [`StreamRecovery::Fail`] |
 /// | [`chat_by_stream`](Self::chat_by_stream) | no |

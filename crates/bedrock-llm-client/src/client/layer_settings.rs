@@ -157,9 +157,9 @@ mod tests {
     fn a_bare_client_ignores_no_setting() {
         let bare = || LayerSettings { bare: true, ..LayerSettings::default() };
         assert!(resolve(bare()).unwrap().is_none());
-        let bad = FailoverConfig { fence: vec!["nowhere".to_owned()], ..FailoverConfig::default() };
+        let bad = FailoverConfig { failures: 0, ..FailoverConfig::default() };
         assert!(
-            complaint(LayerSettings { failover: Some(bad), ..LayerSettings::default() }).contains("fence")
+            complaint(LayerSettings { failover: Some(bad), ..LayerSettings::default() }).contains("failures")
         );
         let retry = Some(RetryConfig::default());
         assert!(complaint(LayerSettings { retry, ..bare() }).contains("`retry`"));

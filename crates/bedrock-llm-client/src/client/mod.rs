@@ -147,6 +147,11 @@ impl Client {
         Self { inner: Arc::clone(&self.inner), options: Some(Arc::new(options)) }
     }
 
+    /// What calls that bring no options of their own shall have.
+    pub(crate) fn options(&self) -> Option<&Arc<CallOptions>> {
+        self.options.as_ref()
+    }
+
     /// Stops taking work, waits for calls and streams under way, and after `patience` lets out those that are left: their
     /// calls end with [`ShutDown`](bedrock_llm_schema::ErrorKind::ShutDown), their streams too, when they are next asked,
     /// with what came of the answer. Says how many those were.
