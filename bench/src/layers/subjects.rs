@@ -6,8 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bedrock_llm_client::layers::{
-    AttemptTimeoutLayer, CacheConfig, CacheLayer, CachePolicy, DeadlineLayer, FailoverConfig, FailoverLayer,
-    FailoverTarget, PrepareLayer, RecoveryLayer, RetryConfig, RetryLayer, StreamTimeoutLayer,
+    AttemptTimeoutLayer, CacheConfig, CacheLayer, CachePolicy, CircuitBreakerConfig, CircuitBreakerLayer,
+    ConcurrencyConfig, ConcurrencyLayer, DeadlineLayer, FailoverConfig, FailoverLayer, FailoverTarget,
+    PrepareLayer, RateLimitConfig, RateLimitLayer, RecoveryLayer, RetryConfig, RetryLayer,
+    StreamTimeoutLayer,
 };
 use bedrock_llm_client::{Client, ClientBuilder};
 use bedrock_llm_schema::{Call, ChatRequest, ChatResponse, Error, StreamRecovery};
@@ -39,10 +41,14 @@ pub(super) const SUBJECTS: &[Subject] = &[
     layer("failover"),
     layer("prepare"),
     layer("retry"),
+    layer("circuit breaker"),
+    layer("rate limit"),
+    layer("concurrency"),
     layer("stream timeout"),
     layer("attempt timeout"),
     Subject { name: "bare client", on: None, bar: None },
     Subject { name: "default client", on: Some("bare client"), bar: Some(15.0) },
+    Subject { name: "all layers on", on: Some("bare client"), bar: None },
 ];
 
 impl Subject {
@@ -69,6 +75,12 @@ impl Subject {
                 Ok(calls(PrepareLayer::new(&bedrock).layer(AtOnce::new()), request))
             }
             "retry" => Ok(calls(RetryLayer::new(RetryConfig::default())?.layer(AtOnce::new()), request)),
+            "circuit breaker" => {
+                let layer = CircuitBreakerLayer::new(CircuitBreakerConfig::default())?;
+                Ok(calls(layer.layer(AtOnce::new()), request))
+            }
+            "rate limit" => Ok(calls(RateLimitLayer::new(limits())?.layer(AtOnce::new()), request)),
+            "concurrency" => Ok(calls(ConcurrencyLayer::new(places())?.layer(AtOnce::new()), request)),
             "stream timeout" => {
                 let layer = StreamTimeoutLayer::new().idle(Duration::from_secs(9));
                 Ok(calls(layer.layer(AtOnce::new()), request))
@@ -78,6 +90,16 @@ impl Subject {
             }
             "bare client" => Ok(client(builder(Client::bare())?.build().await?, request)),
             "default client" => Ok(client(builder(Client::builder())?.build().await?, request)),
+            "all layers on" => {
+                let builder = builder(Client::builder())?
+                    .cache(CacheConfig::default())
+                    .failover(FailoverConfig::default().target(FailoverTarget::region("us-west-2")))
+                    .stream_recovery(StreamRecovery::Restart)
+                    .rate_limit(limits())
+                    .concurrency(places())
+                    .attempt_timeout(Duration::from_secs(9));
+                Ok(client(builder.build().await?, request))
+            }
             name => anyhow::bail!("no subject {name}"),
         }
     }
@@ -123,6 +145,15 @@ impl Service<Call<ChatRequest>> for AtOnce {
     fn call(&mut self, _: Call<ChatRequest>) -> Self::Future {
         ready(Ok(ChatResponse::clone(&self.0)))
     }
+}
+
+/// Limits that are kept and never reached.
+fn limits() -> RateLimitConfig {
+    RateLimitConfig::default().requests_per_minute(u32::MAX).tokens_per_minute(u32::MAX)
+}
+
+fn places() -> ConcurrencyConfig {
+    ConcurrencyConfig::default().max_concurrency(100)
 }
 
 fn builder(begun: ClientBuilder) -> anyhow::Result<ClientBuilder> {
