@@ -4,6 +4,7 @@
 mod bedrock;
 mod blocking;
 mod client;
+mod counter;
 #[cfg(feature = "extract")]
 pub mod extract;
 #[cfg(feature = "fetch")]
