@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bedrock_llm_client::layers::{
-    AttemptTimeoutLayer, DeadlineLayer, PrepareLayer, RecoveryLayer, RetryConfig, RetryLayer,
-    StreamTimeoutLayer,
+    AttemptTimeoutLayer, CacheConfig, CacheLayer, CachePolicy, DeadlineLayer, FailoverConfig, FailoverLayer,
+    FailoverTarget, PrepareLayer, RecoveryLayer, RetryConfig, RetryLayer, StreamTimeoutLayer,
 };
 use bedrock_llm_client::{Client, ClientBuilder};
 use bedrock_llm_schema::{Call, ChatRequest, ChatResponse, Error, StreamRecovery};
@@ -33,8 +33,10 @@ const fn layer(name: &'static str) -> Subject {
 
 pub(super) const SUBJECTS: &[Subject] = &[
     Subject { name: "nothing", on: None, bar: None },
+    Subject { name: "cache hit", on: Some("nothing"), bar: Some(3.0) },
     layer("deadline"),
     layer("recovery"),
+    layer("failover"),
     layer("prepare"),
     layer("retry"),
     layer("stream timeout"),
@@ -50,9 +52,17 @@ impl Subject {
         let request = ChatRequest::new(MODEL).message("Tell me of moons. ".repeat(characters / 18));
         match self.name {
             "nothing" => Ok(calls(AtOnce::new(), request)),
+            "cache hit" => {
+                let config = CacheConfig::default().policy(CachePolicy::Always);
+                Ok(calls(CacheLayer::new(config)?.layer(AtOnce::new()), request))
+            }
             "deadline" => Ok(calls(DeadlineLayer::new(Duration::from_secs(9)).layer(AtOnce::new()), request)),
             "recovery" => {
                 Ok(calls(RecoveryLayer::new(StreamRecovery::Restart).layer(AtOnce::new()), request))
+            }
+            "failover" => {
+                let config = FailoverConfig::default().target(FailoverTarget::region("us-west-2"));
+                Ok(calls(FailoverLayer::new(config)?.layer(AtOnce::new()), request))
             }
             "prepare" => {
                 let bedrock = builder(Client::bare())?.build_bedrock().await?;

@@ -25,6 +25,9 @@ pub(crate) struct Connection {
     /// Which of Bedrock's two APIs to use.
     #[arg(long, value_enum, default_value_t = Api::Auto)]
     api: Api,
+    /// Whether the local endpoint is used only with `--local`. For commands whose answers are kept.
+    #[arg(skip)]
+    pub(crate) only_as_told: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -87,6 +90,11 @@ impl Connection {
                 }
             }
             Some(_) => {}
+            None if self.only_as_told => {
+                anyhow::bail!(
+                    "no AWS credentials found: log in (`aws configure sso`), or give --local for made-up answers"
+                )
+            }
             None => return open_local(builder, "no AWS credentials found").await,
         }
         Ok(Connected { client: builder.build().await?, local: None })

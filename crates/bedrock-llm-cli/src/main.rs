@@ -1,5 +1,6 @@
 //! The `bedrock-llm` command.
 
+mod batch;
 mod catalog;
 mod chat;
 mod connect;
@@ -24,6 +25,8 @@ struct Args {
 enum Command {
     /// Ask a model, once or in a conversation.
     Chat(Box<chat::Args>),
+    /// Send a file of requests and write a file of answers; started again, it continues where it stopped.
+    Batch(Box<batch::Args>),
     /// List the models of the catalog with their limits, features and prices.
     Models(models::Args),
     /// Say what Bedrock would refuse in a request, before it is sent; mend it with --fix.
@@ -36,6 +39,7 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Chat(args) => Box::pin(chat::run(*args)).await.map(|()| ExitCode::SUCCESS),
+        Command::Batch(args) => Box::pin(batch::run(*args)).await,
         Command::Models(args) => models::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Lint(args) => lint::run(&args),
         Command::Local(args) => local::run(args).await.map(|()| ExitCode::SUCCESS),

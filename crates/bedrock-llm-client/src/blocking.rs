@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bedrock_llm_schema::tokens::TokenCount;
 use bedrock_llm_schema::{
@@ -54,12 +55,24 @@ impl BlockingClient {
         &self.client
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Sends a request of any type. See [`Client::send`].
     ///
     /// # Errors
     /// See [`Client::send`].
     pub fn send<R: ClientRequest>(&self, request: R) -> Result<R::Response, Error> {
         self.engine.run(self.client.send(request))
+    }
+
+    /// See [`Client::shutdown`].
+    ///
+    /// # Errors
+    /// Inside an async runtime, as every call.
+    pub fn shutdown(&self, patience: Duration) -> Result<usize, Error> {
+        self.engine.run(async { Ok(self.client.shutdown(patience).await) })
     }
 
     /// See [`Client::chat`].
@@ -232,7 +245,7 @@ impl Iterator for BlockingInvokeStream {
 
 /// The runtime, shared by a client and its streams.
 #[derive(Debug, Clone)]
-struct Engine(Arc<Owned>);
+pub(crate) struct Engine(Arc<Owned>);
 
 #[derive(Debug)]
 struct Owned(Option<Runtime>);
@@ -258,13 +271,13 @@ impl Engine {
         Ok(Self(Arc::new(Owned(Some(runtime)))))
     }
 
-    fn enter(&self) -> Result<&Runtime, Error> {
+    pub(crate) fn enter(&self) -> Result<&Runtime, Error> {
         outside_of_runtimes()?;
         // taken only on drop
         self.0.0.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "the blocking client was shut down"))
     }
 
-    fn run<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) fn run<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.enter()?.block_on(future)
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod batch;
 mod bedrock;
 mod blocking;
 mod client;
@@ -12,6 +13,8 @@ pub mod fetch;
 pub mod layers;
 mod transport;
 
+#[doc(inline)]
+pub use batch::{Batch, BatchHandle, BatchItem, BlockingBatch};
 pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
 pub use blocking::{BlockingChatStream, BlockingClient, BlockingInvokeStream, BlockingTextStream};
 pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest, ClientService};

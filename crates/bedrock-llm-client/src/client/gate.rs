@@ -1,7 +1,10 @@
 //! Who is inside: calls and streams under way, and how they are let out when the client is shut down.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,22 +15,48 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Counts calls and streams under way.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Gate {
     inside: TaskTracker,
     abort: CancellationToken,
+    streams: Arc<Streams>,
 }
 
 /// One call or stream inside.
-#[derive(Debug)]
 pub(super) struct Ticket {
     inside: TaskTrackerToken,
     abort: CancellationToken,
+    streams: Arc<Streams>,
+}
+
+/// The streams inside, each by a number: one that nobody reads must let go of its connection, too.
+#[derive(Default)]
+struct Streams {
+    next: AtomicU64,
+    open: Mutex<HashMap<u64, Arc<dyn LetGo>>>,
+}
+
+trait LetGo: Send + Sync {
+    fn let_go(&self);
+}
+
+/// A stream that two may take: its reader, and whoever empties the gate.
+type Slot<S> = Mutex<Option<S>>;
+
+impl<S: Send> LetGo for Slot<S> {
+    fn let_go(&self) {
+        drop(lock(self).take());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Gate {
     pub(super) fn enter(&self) -> Ticket {
-        Ticket { inside: self.inside.token(), abort: self.abort.clone() }
+        let streams = Arc::clone(&self.streams);
+        Ticket { inside: self.inside.token(), abort: self.abort.clone(), streams }
     }
 
     /// Waits until all are out, and lets out who is left after `patience`; says how many those were.
@@ -38,6 +67,8 @@ impl Gate {
         }
         let left = self.inside.len();
         self.abort.cancel();
+        let open = std::mem::take(&mut *lock(&self.streams.open));
+        open.values().for_each(|stream| stream.let_go());
         left
     }
 }
@@ -57,11 +88,11 @@ impl Ticket {
         if !operation.is_streaming() {
             return Ok(answer);
         }
-        let Self { inside, abort } = self;
+        let Self { inside, abort, streams } = self;
         if let Some(stream) = answer.chat_stream_mut() {
-            stream.wrap_events(|events| Guarded::new(events, abort));
+            stream.wrap_events(|events| Guarded::new(events, abort, streams));
         } else if let Some(stream) = answer.invoke_stream_mut() {
-            stream.wrap_chunks(|chunks| Guarded::new(chunks, abort));
+            stream.wrap_chunks(|chunks| Guarded::new(chunks, abort, streams));
         }
         answer.on_end(move |_| drop(inside));
         Ok(answer)
@@ -72,15 +103,31 @@ pub(super) fn shut_down() -> Error {
     Error::new(ErrorKind::ShutDown, "the client was shut down").with_hint("build a new one")
 }
 
-/// A stream that ends when it is let out, and lets go of the connection then.
+/// A stream that ends when it is let out. The connection is let go of then, whether it is read or not.
 struct Guarded<S> {
-    events: Option<S>,
+    events: Arc<Slot<S>>,
     abort: Pin<Box<WaitForCancellationFutureOwned>>,
+    streams: Arc<Streams>,
+    number: u64,
+    done: bool,
 }
 
-impl<S> Guarded<S> {
-    fn new(events: S, abort: CancellationToken) -> Self {
-        Self { events: Some(events), abort: Box::pin(abort.cancelled_owned()) }
+impl<S: Send + 'static> Guarded<S> {
+    fn new(events: S, abort: CancellationToken, streams: Arc<Streams>) -> Self {
+        let events = Arc::new(Mutex::new(Some(events)));
+        let number = streams.next.fetch_add(1, Ordering::Relaxed);
+        let slot: Arc<dyn LetGo> = Arc::clone(&events) as _;
+        lock(&streams.open).insert(number, slot);
+        if abort.is_cancelled() {
+            events.let_go();
+        }
+        Self { events, abort: Box::pin(abort.cancelled_owned()), streams, number, done: false }
+    }
+}
+
+impl<S> Drop for Guarded<S> {
+    fn drop(&mut self) {
+        lock(&self.streams.open).remove(&self.number);
     }
 }
 
@@ -92,13 +139,18 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(events) = &mut this.events else { return Poll::Ready(None) };
-        // asked only where there is nothing to give, so that an event costs nothing
-        if let Poll::Ready(item) = Pin::new(events).poll_next(cx) {
-            return Poll::Ready(item);
+        if this.done {
+            return Poll::Ready(None);
         }
-        ready!(this.abort.as_mut().poll(cx));
-        this.events = None;
+        if let Some(events) = &mut *lock(&this.events) {
+            // asked before the end, so that an event costs nothing
+            if let Poll::Ready(item) = Pin::new(events).poll_next(cx) {
+                return Poll::Ready(item);
+            }
+            ready!(this.abort.as_mut().poll(cx));
+        }
+        this.done = true;
+        drop(lock(&this.events).take());
         Poll::Ready(Some(Err(shut_down())))
     }
 }

@@ -34,7 +34,7 @@ pub use stack::{ClientLayer, ClientRequest};
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
 use crate::counter::Counter;
-use crate::layers::{CacheHandle, CircuitBreakerHandle, FailoverHandle};
+use crate::layers::{CacheHandle, CircuitBreakerHandle, ConcurrencyHandle, FailoverHandle, RateLimitHandle};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -97,6 +97,18 @@ impl Client {
         self.inner.handles.circuit_breaker.as_ref()
     }
 
+    /// Tells what the stack's rate limits have left, if it has any.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<&RateLimitHandle> {
+        self.inner.handles.rate_limit.as_ref()
+    }
+
+    /// Tells how many calls are under way and waiting in the stack, if it limits them.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<&ConcurrencyHandle> {
+        self.inner.handles.concurrency.as_ref()
+    }
+
     /// Tells how the targets of the stack's failover have been, if it has one.
     #[must_use]
     pub fn failover(&self) -> Option<&FailoverHandle> {
@@ -131,6 +143,11 @@ impl Client {
     #[must_use]
     pub fn with(&self, options: CallOptions) -> Self {
         Self { inner: Arc::clone(&self.inner), options: Some(Arc::new(options)) }
+    }
+
+    /// What calls that bring no options of their own shall have.
+    pub(crate) fn options(&self) -> Option<&Arc<CallOptions>> {
+        self.options.as_ref()
     }
 
     /// Stops taking work, waits for calls and streams under way, and after `patience` lets out those that are left: their

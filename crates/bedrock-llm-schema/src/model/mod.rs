@@ -8,6 +8,7 @@
 mod arn;
 mod catalog;
 mod config;
+mod cost;
 mod error;
 pub mod facts;
 mod family;
@@ -18,6 +19,7 @@ mod profile;
 
 pub use catalog::{Catalog, KnownFact};
 pub use config::ModelConfig;
+pub use cost::Cost;
 pub use error::ConfigError;
 pub use facts::{Alphabet, CachePlace, Features};
 pub use family::Family;

@@ -52,7 +52,8 @@ pub use service::{Failover, FailoverFuture};
 ///    [`moves_if`](Self::moves_if) overrides it.
 /// 4. **Health.** After [`failures`](FailoverConfig::failures) within [`window`](FailoverConfig::window) a model in a
 ///    region cools down: calls pass it over for [`cooldown`](FailoverConfig::cooldown), also as a home. Then one call
-///    probes it; others stay away for another cool-down, or until the probe is answered. So calls return home by
+///    probes it; others stay away for another cool-down, or until the probe's answer is whole. An answer clears the count.
+///    So calls return home by
 ///    themselves. Where home cools down and no target is left, home is asked all the same. Counts of tokens have no part
 ///    in this.
 /// 5. **At home while a prompt cache is warm.** Usage tells that a conversation's beginning (its tools, system prompt and

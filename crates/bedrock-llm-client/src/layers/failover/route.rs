@@ -157,14 +157,15 @@ impl<R: Request> Route<R> {
     /// Says who answered, and looks on until the end.
     pub(super) fn answered(self, answer: &mut R::Response) {
         let Self { settings, memory, request, current, moves, .. } = self;
-        if is_answered_by_a_model(R::OPERATION) {
-            memory.health.succeeded(&current);
-        }
         let region = current.region.as_deref().map(str::to_owned);
         answer.set_answered_by(AnsweredBy::new(current.model.clone(), region).after(moves));
         answer.on_end(move |end| {
-            if let Outcome::Failed(error) = end.outcome {
-                note::<R>(&memory, &current, settings.verdict(error), &settings.config);
+            match end.outcome {
+                Outcome::Failed(error) => {
+                    note::<R>(&memory, &current, settings.verdict(error), &settings.config);
+                }
+                _ if is_answered_by_a_model(R::OPERATION) => memory.health.succeeded(&current),
+                _ => {}
             }
             if let (Some(usage), Some(chat)) = (end.usage, request.chat()) {
                 memory.warmth.note(chat, &current, usage);

@@ -360,6 +360,24 @@ async fn a_stream_moves_on_until_its_first_event() {
     assert_eq!(failing().len(), 2, "but counts against the place");
 }
 
+#[tokio::test]
+async fn streams_that_break_again_and_again_let_a_place_cool_down() {
+    let probe = Probe::new(|call: Call<ChatStreamRequest>, number| async move {
+        let here = place(&call);
+        let last = if here == HOME && number < 2 {
+            Err(failure(ErrorKind::ModelStreamError))
+        } else {
+            Ok(StreamEvent::message_stop(bedrock_llm_schema::StopReason::EndTurn))
+        };
+        Ok(events(vec![Ok(StreamEvent::text(0, here)), last]))
+    });
+    let service = layer(to([FailoverTarget::model(PRO)])).layer(probe.clone());
+    let ask = || async { service.clone().oneshot(chat().streaming()).await.unwrap().collect().await };
+    ask().await.unwrap_err();
+    ask().await.unwrap_err();
+    assert_eq!(ask().await.unwrap().text(), PRO);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_begun_past_the_deadline() {
     let probe = Probe::new(|_: Call<ChatRequest>, _| async {
