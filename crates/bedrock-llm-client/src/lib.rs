@@ -5,6 +5,7 @@ pub mod batch;
 mod bedrock;
 mod blocking;
 mod client;
+mod counter;
 #[cfg(feature = "extract")]
 pub mod extract;
 #[cfg(feature = "fetch")]

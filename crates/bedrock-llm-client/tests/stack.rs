@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bedrock_llm_client::layers::ContextLayer;
 use bedrock_llm_client::{Bedrock, BlockingClient, Client, ClientBuilder};
 use bedrock_llm_local::{LocalBedrock, Reply};
 use bedrock_llm_schema::{ChatRequest, Error, ErrorKind, InvokeRequest, Request};
@@ -25,6 +26,7 @@ fn auto_traits() {
     is_everything::<Bedrock>();
     is_everything::<BlockingClient>();
     is_everything::<ClientBuilder>();
+    is_everything::<ContextLayer>();
     serves::<ChatRequest, Client>();
     serves::<InvokeRequest, Bedrock>();
     fn is_send<T: Send>(_: &T) {}

@@ -24,7 +24,7 @@ use tower::Service;
 pub(crate) use mode::NativeModels;
 pub use mode::{ApiMode, native_only};
 use prepare::check_model;
-pub(crate) use prepare::{Preparation, Return};
+pub(crate) use prepare::{Preparation, Return, log};
 
 use crate::transport::call::{self, JSON, Reply};
 use crate::transport::events::Opened;

@@ -82,7 +82,8 @@ impl Preparation {
     }
 }
 
-fn log(model: &ModelId, changes: &[Change]) {
+/// Says changes in the log.
+pub(crate) fn log(model: &ModelId, changes: &[Change]) {
     for change in changes {
         let model = model.as_str();
         match change.kind {
@@ -100,6 +101,11 @@ pub(crate) struct Return {
 }
 
 impl Return {
+    /// To say these changes, and no more.
+    pub(crate) fn saying(changes: Vec<Change>) -> Self {
+        Self { changes, aliases: ToolAliases::default() }
+    }
+
     /// Gives tools their own names back, and says what was changed in the request.
     pub(crate) fn apply<A: Response>(self, answer: &mut A) {
         let Self { changes, aliases } = self;

@@ -33,6 +33,7 @@ pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
+use crate::counter::Counter;
 use crate::layers::{CacheHandle, CircuitBreakerHandle, ConcurrencyHandle, FailoverHandle, RateLimitHandle};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
@@ -62,7 +63,7 @@ struct Inner {
     handles: Handles,
     region: Option<String>,
     preparation: Preparation,
-    uncounted: count::Uncounted,
+    counter: Counter,
 }
 
 impl Client {
@@ -79,12 +80,9 @@ impl Client {
     }
 
     fn new(stack: Stack, handles: Handles, region: Option<String>, preparation: Preparation) -> Self {
-        let uncounted = count::Uncounted::default();
+        let counter = Counter::default();
         let (stack, gate) = (RwLock::new(Some(stack)), Gate::default());
-        Self {
-            inner: Arc::new(Inner { stack, gate, handles, region, preparation, uncounted }),
-            options: None,
-        }
+        Self { inner: Arc::new(Inner { stack, gate, handles, region, preparation, counter }), options: None }
     }
 
     /// The AWS region calls go to.

@@ -17,6 +17,9 @@
 //! | [`StreamTimeoutLayer`] | bounds the wait for a stream's first event and the silence between events |
 //! | [`AttemptTimeoutLayer`] | bounds one attempt |
 //!
+//! Not among these, and put around them by [`ClientBuilder::layer`](crate::ClientBuilder::layer): [`ContextLayer`], which
+//! trims a conversation to its model's window.
+//!
 //! A layer that keeps a request to send it again clones it; requests should therefore travel as a
 //! [`Call`](bedrock_llm_schema::Call), whose clones share the content.
 
@@ -25,6 +28,7 @@ mod by_target;
 mod cache;
 mod circuit_breaker;
 mod concurrency;
+mod context;
 pub mod deadline;
 mod failover;
 mod prepare;
@@ -45,6 +49,7 @@ pub use circuit_breaker::{
 pub use concurrency::{
     Concurrency, ConcurrencyConfig, ConcurrencyFuture, ConcurrencyHandle, ConcurrencyLayer, ConcurrencyStatus,
 };
+pub use context::{Context, ContextFuture, ContextLayer};
 pub use deadline::{Deadline, DeadlineFuture, DeadlineLayer};
 pub use failover::{
     FailingPlace, Failover, FailoverConfig, FailoverFuture, FailoverHandle, FailoverLayer, FailoverTarget,

@@ -2,15 +2,18 @@
 
 use std::fmt;
 
-use super::ContextPolicy;
+use super::{ContextPolicy, Summary};
 use crate::conversation::{Repaired, is_sound, part, units};
 use crate::model::ModelProfile;
 use crate::normalize::Changes;
 use crate::tokens::{Prompt, Weights};
 use crate::{
     Change, ChangeKind, ChatRequest, ContentBlock, Conversation, Error, ErrorKind, Message, ModelId, Role,
-    TokenCount,
+    TokenCount, Usage,
 };
+
+/// What [`Change::rule`] says of changes that are made for the window.
+const RULE: &str = "CONTEXT";
 
 /// What is taken out of a request that is too large. Made by [`ContextPolicy::plan`] for one request.
 pub struct ContextPlan {
@@ -100,12 +103,13 @@ impl ContextPolicy {
         let excess = before.saturating_sub(room);
         // in whole steps, so that a history that grows keeps its beginning for a while
         let goal = if step == 0 { excess } else { excess.div_ceil(step).saturating_mul(step) };
+        let target = before.saturating_sub(goal);
 
         let last = sizes.len().saturating_sub(1);
         let (mut out, mut dropped) = (vec![false; sizes.len()], 0_u64);
         let places = units(messages).zip(&sizes).zip(&mut out).take(last).enumerate();
         for (number, ((unit, size), out)) in places {
-            if dropped >= goal && left(dropped) <= room {
+            if left(dropped) <= target {
                 break;
             }
             if !self.keeps(number, unit) {
@@ -210,7 +214,7 @@ impl ContextPlan {
                 self.after,
                 self.budget
             );
-            changes.add("CONTEXT", format!("messages[{kept_before}]"), message, ChangeKind::Degraded);
+            changes.add(RULE, format!("messages[{kept_before}]"), message, ChangeKind::Degraded);
         }
         let after = request.messages.iter().skip(kept_before);
         let place = kept_before + after.take_while(|message| message.role != Role::User).count();
@@ -219,11 +223,30 @@ impl ContextPlan {
 }
 
 impl Trimmed {
-    /// Puts a text in the place of what was taken out: before what the user says next.
-    pub fn put(&self, request: &mut ChatRequest, text: impl Into<String>) {
-        if let Some(message) = request.messages.get_mut(self.place) {
-            message.content.insert(0, ContentBlock::Text(text.into()));
-        }
+    /// Puts a summary in the place of what was taken out, before what the user says next, and says who wrote it;
+    /// `usage` is what that used, where it was not written before.
+    pub fn sum_up(&mut self, request: &mut ChatRequest, text: &str, by: &ModelId, usage: Option<&Usage>) {
+        let Some(message) = request.messages.get_mut(self.place) else { return };
+        message.content.insert(0, ContentBlock::Text(Summary::told(text)));
+        let cost = usage.map_or_else(
+            || "was kept from an earlier call".to_owned(),
+            |usage| format!("read {} tokens and wrote {}", usage.total_input(), usage.output_tokens),
+        );
+        self.say(
+            format!("put a summary by {by} before the user's next turn, which {cost}"),
+            ChangeKind::Added,
+        );
+    }
+
+    /// Says why there is no summary.
+    pub fn not_summed_up(&mut self, by: &ModelId, error: &Error) {
+        let message = format!("no summary comes in their place: {by} failed ({})", error.kind().as_str());
+        self.say(message, ChangeKind::Warned);
+    }
+
+    fn say(&mut self, message: String, kind: ChangeKind) {
+        let path = format!("messages[{}]", self.place);
+        self.changes.push(Change { rule: RULE, path, message, kind });
     }
 }
 

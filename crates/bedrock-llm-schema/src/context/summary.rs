@@ -65,8 +65,7 @@ impl Summary {
     }
 
     /// The summary as it stands in the conversation.
-    #[must_use]
-    pub fn told(text: &str) -> String {
+    pub(super) fn told(text: &str) -> String {
         format!("(Summary of the earlier conversation: {text})\n\n")
     }
 }

@@ -105,9 +105,19 @@ fn pins_first_units_and_turns_of_the_system_stay() {
     assert_eq!(first_words(&left), "0 4 7 8 9 last");
     assert_eq!(left.messages[2], Message::new(Role::System, ["polite"]));
     assert_eq!(trimmed.changes[0].path, "messages[3]");
-    let mut summed_up = left.clone();
-    trimmed.put(&mut summed_up, "summary ");
-    assert!(summed_up.messages[3].text().starts_with("summary 4 ask"));
+    let (mut summed_up, mut trimmed) = (left, trimmed);
+    trimmed.sum_up(&mut summed_up, "They met.", &"m".into(), Some(&Usage::new(30, 4)));
+    assert!(
+        summed_up.messages[3].text().starts_with("(Summary of the earlier conversation: They met.)\n\n4 ask")
+    );
+    trimmed.not_summed_up(&"m".into(), &Error::new(ErrorKind::Timeout, "slow"));
+    assert_eq!(
+        trimmed.changes[1..].iter().map(|change| change.message.as_str()).collect::<Vec<_>>(),
+        [
+            "put a summary by m before the user's next turn, which read 30 tokens and wrote 4",
+            "no summary comes in their place: m failed (timed out)"
+        ]
+    );
 }
 
 #[test]
