@@ -176,7 +176,10 @@ mod tests {
         let cost = Cost::of(3, "0.1".parse().unwrap());
         assert_eq!((cost + cost).to_string(), "0.6");
         assert_eq!([cost; 10].into_iter().sum::<Cost>().to_string(), "3");
-        assert_eq!(format!("{cost:.2} {cost:.0} {:.3}", Cost::of(1, "12.3456".parse().unwrap())), "0.30 0 12.345");
+        assert_eq!(
+            format!("{cost:.2} {cost:.0} {:.3}", Cost::of(1, "12.3456".parse().unwrap())),
+            "0.30 0 12.345"
+        );
         assert_eq!(serde_json::to_string(&cost).unwrap(), "\"0.3\"");
         let most = Cost::of(u64::MAX, "18446744073709551615".parse().unwrap());
         assert_eq!(most + most, most);
