@@ -25,6 +25,20 @@ impl Resources {
         Self { allocated, tasks: Handle::current().metrics().num_alive_tasks(), files }
     }
 
+    /// What is held when nothing changes any more.
+    pub(crate) async fn at_rest() -> Self {
+        let patience = Instant::now() + Duration::from_secs(5);
+        let mut last = Self::now();
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let now = Self::now();
+            if (now.tasks, now.files) == (last.tasks, last.files) || Instant::now() > patience {
+                return now;
+            }
+            last = now;
+        }
+    }
+
     /// What is held when what is on its way out has gone, which takes a moment.
     pub(crate) async fn settled(before: &Self) -> Self {
         let patience = Instant::now() + Duration::from_secs(5);

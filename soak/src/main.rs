@@ -6,6 +6,7 @@
 mod calls;
 mod faults;
 mod leaks;
+mod limits;
 mod tally;
 
 use std::alloc::System;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bedrock_llm_client::Client;
-use bedrock_llm_client::layers::RetryConfig;
+use bedrock_llm_client::layers::{CircuitBreakerConfig, RetryConfig};
 use bedrock_llm_local::LocalBedrock;
 use clap::Parser;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -56,13 +57,17 @@ fn main() -> anyhow::Result<ExitCode> {
 async fn run(args: &Args) -> anyhow::Result<bool> {
     // everything that is made once and kept is made before the measuring
     drive(args, Duration::from_secs(2)).await.context("warming up")?;
-    let before = Resources::now();
+    limits::run(Duration::from_secs(1), args.concurrency).await.context("warming up")?;
+    let before = Resources::at_rest().await;
     let tally = drive(args, Duration::from_secs(args.seconds)).await?;
+    let limits = limits::run(Duration::from_secs(3), args.concurrency).await?;
     let after = Resources::settled(&before).await;
 
     println!("{tally}");
+    println!("{limits}");
     println!("{}", after.beside(&before));
-    let failures: Vec<_> = tally.failures().into_iter().chain(after.leaks(&before)).collect();
+    let failures: Vec<_> =
+        tally.failures().into_iter().chain(limits.failures()).chain(after.leaks(&before)).collect();
     for failure in &failures {
         println!("FAILED: {failure}");
     }
@@ -96,7 +101,7 @@ async fn drive(args: &Args, time: Duration) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// The default client, but for time limits and pauses that fit a run of seconds.
+/// The default client, but for time limits and pauses that fit a run of seconds, and a patient breaker.
 async fn client(local: &LocalBedrock) -> anyhow::Result<Client> {
     let retry =
         RetryConfig::default().base_delay(Duration::from_millis(20)).max_delay(Duration::from_millis(500));
@@ -109,6 +114,8 @@ async fn client(local: &LocalBedrock) -> anyhow::Result<Client> {
         .first_event_timeout(Duration::from_secs(2))
         .stream_idle_timeout(Duration::from_secs(1))
         .retry(retry)
+        // the default opens at half of twenty calls, which a third of all can be by chance; then nothing is soaked
+        .circuit_breaker(CircuitBreakerConfig::default().min_calls(100))
         .build()
         .await?;
     Ok(client)

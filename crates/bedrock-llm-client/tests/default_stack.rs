@@ -5,7 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use bedrock_llm_client::layers::RetryConfig;
+use bedrock_llm_client::layers::{
+    CacheConfig, CircuitState, ConcurrencyConfig, FailoverConfig, FailoverTarget, RateLimitConfig,
+    RetryConfig,
+};
 use bedrock_llm_client::{Client, ClientBuilder};
 use bedrock_llm_local::{LocalBedrock, Reply};
 use bedrock_llm_schema::{
@@ -144,6 +147,91 @@ async fn a_deadline_bounds_all_attempts() {
         (1, 1),
         "a pause it would not outlive is not begun"
     );
+}
+
+#[tokio::test]
+async fn a_model_that_fails_is_left_alone_for_a_while() {
+    let local = LocalBedrock::start().await.unwrap();
+    let once = RetryConfig::default().max_attempts(1);
+    let client = default_builder(&local.endpoint()).retry(once).build().await.unwrap();
+    let broken = "local.error.ServiceUnavailableException";
+    for _ in 0..22 {
+        client.chat(chat(broken)).await.unwrap_err();
+    }
+    let error = client.chat(chat(broken)).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (&ErrorKind::CircuitOpen, false));
+    assert!(error.retry_after().is_some_and(|wait| wait <= Duration::from_secs(30)), "{error:?}");
+    assert_eq!(local.received().len(), 20, "the default opens after twenty failures");
+    // other models are not concerned
+    client.chat(chat(NOVA)).await.unwrap();
+    let circuits = client.circuit_breaker().unwrap();
+    assert!(matches!(circuits.state(&broken.into(), None), CircuitState::Open { .. }));
+    circuits.force_close(&broken.into(), None);
+    client.chat(chat(broken)).await.unwrap_err();
+    assert_eq!(local.received().len(), 22);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_kept_is_not_asked_for_again() {
+    let local = LocalBedrock::start().await.unwrap();
+    let client = quick(&local.endpoint()).cache(CacheConfig::default()).build().await.unwrap();
+    let request = chat(NOVA).temperature(0.0);
+    let first = client.chat(request.clone()).await.unwrap();
+    let second = client.chat(request.clone()).await.unwrap();
+    let streamed = client.chat_stream(request).await.unwrap().collect().await.unwrap();
+    assert_eq!(local.received().len(), 1);
+    assert_eq!((second.text(), streamed.text()), (first.text(), first.text()));
+    assert!(second.usage.is_replayed && streamed.usage.is_replayed && !first.usage.is_replayed);
+    client.chat(chat(NOVA)).await.unwrap();
+    assert_eq!(local.received().len(), 2, "an answer that would come out otherwise is not kept");
+    assert_eq!(client.answer_cache().unwrap().hits(), 2);
+}
+
+#[tokio::test]
+async fn another_region_answers_when_home_does_not() {
+    let local = LocalBedrock::builder()
+        .reply(Reply::exception("ServiceUnavailableException").times(4))
+        .start()
+        .await
+        .unwrap();
+    let config = FailoverConfig::default().target(FailoverTarget::region("us-west-2"));
+    let client = quick(&local.endpoint()).failover(config).build().await.unwrap();
+    let answer = client.chat(chat(NOVA)).await.unwrap();
+    let by = answer.answered_by.unwrap();
+    assert_eq!((by.region.as_deref(), by.moves.len()), (Some("us-west-2"), 1));
+    assert_eq!(by.moves[0].error, Some(ErrorKind::Unavailable));
+    let received = local.received();
+    let scopes: Vec<_> = received.iter().map(|request| request.header("authorization").unwrap()).collect();
+    assert!(scopes[..4].iter().all(|scope| scope.contains("/us-east-1/")), "its own attempts come first");
+    assert!(scopes[4].contains("/us-west-2/") && scopes.len() == 5);
+    let streamed = client.chat_stream(chat(NOVA)).await.unwrap().collect().await.unwrap();
+    assert_eq!(streamed.answered_by.unwrap().region, None, "home again");
+}
+
+#[tokio::test]
+async fn no_more_calls_than_are_allowed_reach_the_endpoint() {
+    let local = LocalBedrock::builder().reply(Reply::text("slow").delay(Duration::from_millis(20)).forever());
+    let local = local.start().await.unwrap();
+    let concurrency = ConcurrencyConfig::new().max_concurrency(3);
+    let client = quick(&local.endpoint()).concurrency(concurrency).build().await.unwrap();
+    futures_util::future::join_all((0..20).map(|_| client.chat(chat(NOVA)))).await.into_iter().for_each(
+        |answer| {
+            answer.unwrap();
+        },
+    );
+    assert_eq!(client.concurrency().unwrap().status().peak, 3);
+    assert!(local.stats().peak_open_requests <= 3, "{:?}", local.stats());
+
+    let limits = RateLimitConfig::new().requests_per_minute(2).max_wait(Duration::ZERO);
+    let client = quick(&local.endpoint()).rate_limit(limits).build().await.unwrap();
+    let before = local.stats().requests;
+    let mut refused = 0;
+    for _ in 0..5 {
+        refused += usize::from(
+            client.chat(chat(NOVA)).await.is_err_and(|error| error.kind() == &ErrorKind::Overloaded),
+        );
+    }
+    assert_eq!((local.stats().requests - before, refused), (2, 3));
 }
 
 /// All connections of the endpoint are closed, at the latest when the kernel has told it so.

@@ -4,6 +4,7 @@
 mod blob;
 pub mod cache;
 pub mod content;
+pub mod context;
 pub mod conversation;
 pub mod error;
 pub mod guardrail;
@@ -27,6 +28,7 @@ pub use content::tool::{
     ToolUseBlock,
 };
 pub use content::{CachePointBlock, CacheTtl, ContentBlock, Message, Role, SystemContentBlock};
+pub use context::{ContextPlan, ContextPolicy, OnOverflow};
 pub use conversation::Conversation;
 pub use error::{BoxError, Error, ErrorKind, Retry, ServiceError, ThrottleScope};
 pub use guardrail::{ApplyGuardrailRequest, ApplyGuardrailResponse, GuardrailConfig};

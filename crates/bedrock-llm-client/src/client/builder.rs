@@ -14,7 +14,9 @@ use super::settings::{AssumeRole, Keys, Settings};
 use super::stack::ClientLayer;
 use super::{Client, ClientService, Layers};
 use crate::bedrock::{Preparation, Settings as BedrockSettings};
-use crate::layers::{CacheConfig, CircuitBreakerConfig, FailoverConfig, RetryConfig};
+use crate::layers::{
+    CacheConfig, CircuitBreakerConfig, ConcurrencyConfig, FailoverConfig, RateLimitConfig, RetryConfig,
+};
 use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 
 /// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
@@ -28,8 +30,8 @@ use crate::{ApiMode, Bedrock, BlockingClient, native_only};
 /// | [`attempt_timeout`](Self::attempt_timeout), [`first_event_timeout`](Self::first_event_timeout) | none |
 /// | [`stream_idle_timeout`](Self::stream_idle_timeout) | 120 s |
 /// | [`retry`](Self::retry) | [`RetryConfig::default`]: 4 attempts |
-/// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 10 calls in a minute failed |
-/// | [`cache`](Self::cache), [`failover`](Self::failover) | none |
+/// | [`circuit_breaker`](Self::circuit_breaker) | [`CircuitBreakerConfig::default`]: half of at least 20 calls in a minute failed |
+/// | [`cache`](Self::cache), [`failover`](Self::failover), [`rate_limit`](Self::rate_limit), [`concurrency`](Self::concurrency) | none |
 /// | [`stream_recovery`](Self::stream_recovery) | [`StreamRecovery::Fail`] |
 /// | [`chat_by_stream`](Self::chat_by_stream) | no |
 /// | [`api_mode`](Self::api_mode) | [`ApiMode::Auto`] |
@@ -220,6 +222,22 @@ impl<L> ClientBuilder<L> {
     /// [`CircuitBreakerLayer`]: crate::layers::CircuitBreakerLayer
     pub fn circuit_breaker(mut self, config: impl Into<Option<CircuitBreakerConfig>>) -> Self {
         self.layers.circuit_breaker = Some(config.into());
+        self
+    }
+
+    /// How much may be asked of each model: [`RateLimitLayer`]. [`Client::rate_limit`] tells what is left.
+    ///
+    /// [`RateLimitLayer`]: crate::layers::RateLimitLayer
+    pub fn rate_limit(mut self, config: RateLimitConfig) -> Self {
+        self.layers.rate_limit = Some(config);
+        self
+    }
+
+    /// How many calls go at a time, and who waits: [`ConcurrencyLayer`]. [`Client::concurrency`] tells how many there are.
+    ///
+    /// [`ConcurrencyLayer`]: crate::layers::ConcurrencyLayer
+    pub fn concurrency(mut self, config: ConcurrencyConfig) -> Self {
+        self.layers.concurrency = Some(config);
         self
     }
 

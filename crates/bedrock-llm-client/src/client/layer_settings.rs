@@ -9,8 +9,9 @@ use super::Layers;
 use super::settings::bad;
 use crate::bedrock::Preparation;
 use crate::layers::{
-    AttemptTimeoutLayer, CacheConfig, CacheLayer, CircuitBreakerConfig, CircuitBreakerLayer, DeadlineLayer,
-    FailoverConfig, FailoverLayer, RecoveryLayer, RetryConfig, RetryLayer, StreamTimeoutLayer,
+    AttemptTimeoutLayer, CacheConfig, CacheLayer, CircuitBreakerConfig, CircuitBreakerLayer,
+    ConcurrencyConfig, ConcurrencyLayer, DeadlineLayer, FailoverConfig, FailoverLayer, RateLimitConfig,
+    RateLimitLayer, RecoveryLayer, RetryConfig, RetryLayer, StreamTimeoutLayer,
 };
 
 /// The longest a call may take. Models that think do so for minutes, and AWS names 60 minutes as the limit for
@@ -37,6 +38,8 @@ pub(super) struct LayerSettings {
     pub(super) cache: Option<CacheConfig>,
     pub(super) failover: Option<FailoverConfig>,
     pub(super) circuit_breaker: Option<Option<CircuitBreakerConfig>>,
+    pub(super) rate_limit: Option<RateLimitConfig>,
+    pub(super) concurrency: Option<ConcurrencyConfig>,
     pub(super) chat_by_stream: bool,
 }
 
@@ -70,9 +73,11 @@ impl LayerSettings {
         }
         let mut recovery = RecoveryLayer::new(self.recovery.unwrap_or_default());
         let mut failover = self.failover.map(|config| failover(config, home, preparation)).transpose()?;
+        let mut rate_limit = self.rate_limit.map(RateLimitLayer::new).transpose()?;
         if let Some(catalog) = &preparation.catalog {
             recovery = recovery.catalog(Arc::clone(catalog));
             failover = failover.map(|layer| layer.catalog(Arc::clone(catalog)));
+            rate_limit = rate_limit.map(|layer| layer.catalog(Arc::clone(catalog)));
         }
         let circuit_breaker = self.circuit_breaker.unwrap_or_else(|| Some(CircuitBreakerConfig::default()));
         Ok(Some(Layers {
@@ -82,6 +87,8 @@ impl LayerSettings {
             failover,
             retry,
             circuit_breaker: circuit_breaker.map(CircuitBreakerLayer::new).transpose()?,
+            rate_limit,
+            concurrency: self.concurrency.map(ConcurrencyLayer::new).transpose()?,
             stream_timeout: StreamTimeoutLayer::new()
                 .first_event(self.first_event_timeout)
                 .idle(self.stream_idle_timeout.unwrap_or(Some(STREAM_IDLE_TIMEOUT))),
@@ -102,6 +109,8 @@ impl LayerSettings {
             ("cache", self.cache.is_some()),
             ("failover", self.failover.is_some()),
             ("circuit_breaker", self.circuit_breaker.is_some()),
+            ("rate_limit", self.rate_limit.is_some()),
+            ("concurrency", self.concurrency.is_some()),
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name))
@@ -148,9 +157,9 @@ mod tests {
     fn a_bare_client_ignores_no_setting() {
         let bare = || LayerSettings { bare: true, ..LayerSettings::default() };
         assert!(resolve(bare()).unwrap().is_none());
-        let bad = FailoverConfig { fence: vec!["nowhere".to_owned()], ..FailoverConfig::default() };
+        let bad = FailoverConfig { failures: 0, ..FailoverConfig::default() };
         assert!(
-            complaint(LayerSettings { failover: Some(bad), ..LayerSettings::default() }).contains("fence")
+            complaint(LayerSettings { failover: Some(bad), ..LayerSettings::default() }).contains("failures")
         );
         let retry = Some(RetryConfig::default());
         assert!(complaint(LayerSettings { retry, ..bare() }).contains("`retry`"));

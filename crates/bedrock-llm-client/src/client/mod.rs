@@ -33,7 +33,7 @@ pub use stack::{ClientLayer, ClientRequest};
 
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
-use crate::layers::{CacheHandle, CircuitBreakerHandle, FailoverHandle};
+use crate::layers::{CacheHandle, CircuitBreakerHandle, ConcurrencyHandle, FailoverHandle, RateLimitHandle};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -97,6 +97,18 @@ impl Client {
     #[must_use]
     pub fn circuit_breaker(&self) -> Option<&CircuitBreakerHandle> {
         self.inner.handles.circuit_breaker.as_ref()
+    }
+
+    /// Tells what the stack's rate limits have left, if it has any.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<&RateLimitHandle> {
+        self.inner.handles.rate_limit.as_ref()
+    }
+
+    /// Tells how many calls are under way and waiting in the stack, if it limits them.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<&ConcurrencyHandle> {
+        self.inner.handles.concurrency.as_ref()
     }
 
     /// Tells how the targets of the stack's failover have been, if it has one.

@@ -10,14 +10,17 @@ use tower::{Service, ServiceBuilder};
 use crate::Bedrock;
 use crate::layers::{
     AttemptTimeout, AttemptTimeoutLayer, Cache, CacheHandle, CacheLayer, CircuitBreaker,
-    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, Failover, FailoverHandle,
-    FailoverLayer, Prepare, PrepareLayer, Recovery, RecoveryLayer, Retry, RetryLayer, StreamTimeout,
+    CircuitBreakerHandle, CircuitBreakerLayer, Concurrency, ConcurrencyHandle, ConcurrencyLayer, Deadline,
+    DeadlineLayer, Failover, FailoverHandle, FailoverLayer, Prepare, PrepareLayer, RateLimit,
+    RateLimitHandle, RateLimitLayer, Recovery, RecoveryLayer, Retry, RetryLayer, StreamTimeout,
     StreamTimeoutLayer,
 };
 
 /// The whole stack, read from the last line up: the last is the outermost.
 type Attempt = StreamTimeout<AttemptTimeout<Bedrock>>;
-type Guarded = Either<CircuitBreaker<Attempt>, Attempt>;
+type Placed = Either<Concurrency<Attempt>, Attempt>;
+type Admitted = Either<RateLimit<Placed>, Placed>;
+type Guarded = Either<CircuitBreaker<Admitted>, Admitted>;
 type OneModel = Prepare<Retry<Guarded>>;
 type Targets = Either<Failover<OneModel>, OneModel>;
 type Whole = Recovery<Targets>;
@@ -36,6 +39,8 @@ pub(crate) struct Layers {
     pub(crate) failover: Option<FailoverLayer>,
     pub(crate) retry: RetryLayer,
     pub(crate) circuit_breaker: Option<CircuitBreakerLayer>,
+    pub(crate) rate_limit: Option<RateLimitLayer>,
+    pub(crate) concurrency: Option<ConcurrencyLayer>,
     pub(crate) stream_timeout: StreamTimeoutLayer,
     pub(crate) attempt_timeout: AttemptTimeoutLayer,
 }
@@ -46,6 +51,8 @@ pub(crate) struct Handles {
     pub(crate) cache: Option<CacheHandle>,
     pub(crate) failover: Option<FailoverHandle>,
     pub(crate) circuit_breaker: Option<CircuitBreakerHandle>,
+    pub(crate) rate_limit: Option<RateLimitHandle>,
+    pub(crate) concurrency: Option<ConcurrencyHandle>,
 }
 
 impl Layers {
@@ -54,6 +61,8 @@ impl Layers {
             cache: self.cache.as_ref().map(CacheLayer::handle),
             failover: self.failover.as_ref().map(FailoverLayer::handle),
             circuit_breaker: self.circuit_breaker.as_ref().map(CircuitBreakerLayer::handle),
+            rate_limit: self.rate_limit.as_ref().map(RateLimitLayer::handle),
+            concurrency: self.concurrency.as_ref().map(ConcurrencyLayer::handle),
         }
     }
 }
@@ -69,6 +78,8 @@ impl ClientService {
             .layer(PrepareLayer::new(&bedrock))
             .layer(layers.retry)
             .option_layer(layers.circuit_breaker)
+            .option_layer(layers.rate_limit)
+            .option_layer(layers.concurrency)
             .layer(layers.stream_timeout)
             .layer(layers.attempt_timeout)
             .service(bedrock.unprepared());

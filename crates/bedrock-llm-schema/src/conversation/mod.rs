@@ -9,7 +9,9 @@ use std::fmt;
 
 pub use error::{BrokenHistory, ConversationError, Refusal};
 pub use repair::Repaired;
+pub(crate) use repair::is_sound;
 pub use units::Pruned;
+pub(crate) use units::{part, units};
 
 use crate::normalize::tool_pairs::{as_call, as_result, put_results_first};
 use crate::normalize::{Changes, turns};

@@ -34,13 +34,17 @@ impl TryFrom<Vec<Message>> for Conversation {
     type Error = BrokenHistory;
 
     fn try_from(messages: Vec<Message>) -> Result<Self, BrokenHistory> {
-        let is_sound = turns::is_mended(&messages, &ModelProfile::default())
-            && turns::is_merged(&messages)
-            && tool_pairs::is_paired(&messages, true);
-        if is_sound {
+        if is_sound(&messages) {
             return Ok(Self(messages));
         }
         let changes = Self::repair(messages.clone()).changes;
         Err(BrokenHistory { messages, changes })
     }
+}
+
+/// Whether a history is as [`Conversation`] wants it. The tool calls of its last turn may be open.
+pub(crate) fn is_sound(messages: &[Message]) -> bool {
+    turns::is_mended(messages, &ModelProfile::default())
+        && turns::is_merged(messages)
+        && tool_pairs::is_paired(messages, true)
 }

@@ -32,12 +32,7 @@ impl Conversation {
     /// The parts that cannot be cut further: a turn of the user's with everything that came of it, answers and tool
     /// rounds, up to the user's next turn that brings no tool results.
     pub fn units(&self) -> impl Iterator<Item = &[Message]> {
-        let mut rest = self.messages();
-        std::iter::from_fn(move || {
-            let (unit, after) = rest.split_at_checked(first_unit(rest))?;
-            rest = after;
-            (!unit.is_empty()).then_some(unit)
-        })
+        units(self.messages())
     }
 
     /// A conversation of the first units, which goes its own way from there.
@@ -55,21 +50,8 @@ impl Conversation {
     /// Takes out the oldest units and gives them back. Turns of the system in them stay: they are moved behind the
     /// user's turn with which the conversation then begins.
     pub fn drop_oldest(&mut self, units: usize) -> Vec<Message> {
-        let end = self.units().take(units).map(<[Message]>::len).sum();
-        let kept = self.0.split_off(end);
-        let (pins, removed): (Vec<Message>, Vec<Message>) = std::mem::replace(&mut self.0, kept)
-            .into_iter()
-            .partition(|message| message.role == Role::System);
-        let place = self.0.len().min(1);
-        for mut pin in pins.into_iter().rev() {
-            match self.0.get_mut(place) {
-                Some(next) if belong_together(&pin, next) => {
-                    join(&mut pin, next);
-                    *next = pin;
-                }
-                _ => self.0.insert(place, pin),
-            }
-        }
+        let (kept, removed) = part(std::mem::take(&mut self.0), |unit| unit < units);
+        self.0 = kept;
         removed
     }
 
@@ -97,6 +79,52 @@ impl Conversation {
             dropped += 1;
         }
         Pruned { removed: self.drop_oldest(dropped), size, fits: size <= limit }
+    }
+}
+
+/// The units of a history that is sound.
+pub(crate) fn units(messages: &[Message]) -> impl Iterator<Item = &[Message]> {
+    let mut rest = messages;
+    std::iter::from_fn(move || {
+        let (unit, after) = rest.split_at_checked(first_unit(rest))?;
+        rest = after;
+        (!unit.is_empty()).then_some(unit)
+    })
+}
+
+/// Takes units out of a history that is sound, by their numbers: what is left, and what was taken out. Turns of the
+/// system stay: they are moved behind the user's turn with which the next unit that is left begins.
+pub(crate) fn part(
+    mut messages: Vec<Message>,
+    mut is_out: impl FnMut(usize) -> bool,
+) -> (Vec<Message>, Vec<Message>) {
+    let lengths: Vec<usize> = units(&messages).map(<[Message]>::len).collect();
+    let (mut kept, mut removed, mut carried) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, length) in lengths.into_iter().enumerate() {
+        let unit = messages.drain(..length);
+        if is_out(number) {
+            for message in unit {
+                if message.role == Role::System { &mut carried } else { &mut removed }.push(message);
+            }
+            continue;
+        }
+        for message in unit {
+            let ends_carrying = message.role != Role::System;
+            append(&mut kept, message);
+            if ends_carrying {
+                carried.drain(..).for_each(|pin| append(&mut kept, pin));
+            }
+        }
+    }
+    carried.drain(..).for_each(|pin| append(&mut kept, pin));
+    (kept, removed)
+}
+
+/// Adds a turn; one of the role before it becomes part of that.
+fn append(messages: &mut Vec<Message>, mut message: Message) {
+    match messages.last_mut() {
+        Some(last) if belong_together(last, &message) => join(last, &mut message),
+        _ => messages.push(message),
     }
 }
 

@@ -196,6 +196,12 @@ facts! {
         pub not_after_documents: Vec<DocumentFormat>,
     }
 
+    /// How calls count against the quotas.
+    pub struct QuotaFacts {
+        /// How many tokens of the quota one output token burns at the end of a call; 1 where unknown.
+        pub output_burndown: u32,
+    }
+
     /// Reasoning.
     pub struct ReasoningFacts {
         /// How reasoning is asked for.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::{
-    AccessFacts, CacheFacts, DocumentFacts, Features, ImageFacts, ReasoningFacts, SamplingFacts, ToolFacts,
-    TurnFacts, VideoFacts,
+    AccessFacts, CacheFacts, DocumentFacts, Features, ImageFacts, QuotaFacts, ReasoningFacts, SamplingFacts,
+    ToolFacts, TurnFacts, VideoFacts,
 };
 use super::{ModelId, Prices};
 
@@ -66,6 +66,9 @@ pub struct ModelProfile {
     /// Prompt caching.
     #[serde(skip_serializing_if = "CacheFacts::is_unknown")]
     pub cache: CacheFacts,
+    /// How calls count against the quotas.
+    #[serde(skip_serializing_if = "QuotaFacts::is_unknown")]
+    pub quota: QuotaFacts,
     /// Reasoning.
     #[serde(skip_serializing_if = "ReasoningFacts::is_unknown")]
     pub reasoning: ReasoningFacts,
@@ -117,6 +120,7 @@ impl ModelProfile {
         self.documents.overlay(&over.documents);
         self.videos.overlay(&over.videos);
         self.cache.overlay(&over.cache);
+        self.quota.overlay(&over.quota);
         self.reasoning.overlay(&over.reasoning);
         self.prices.overlay(over.prices.clone());
     }

@@ -9,7 +9,8 @@ use serde::Serialize;
 #[non_exhaustive]
 pub struct Change {
     /// The id of the rule in [`RULES`](crate::rules::RULES) that it is about, such as `R-BLANK-TEXT`: the one that asks
-    /// for it or, of something [`Added`](ChangeKind::Added), the one that says where it may stand.
+    /// for it or, of something [`Added`](ChangeKind::Added), the one that says where it may stand. `CONTEXT` is no rule
+    /// of the table: it is about turns that a [`ContextPolicy`](crate::ContextPolicy) took out.
     pub rule: &'static str,
     /// Where, as a JSON path, counted at the time of the change: earlier changes may have moved blocks.
     pub path: String,
@@ -57,6 +58,11 @@ impl Changes {
         kind: ChangeKind,
     ) {
         self.0.push(Change { rule, path: path.into(), message: message.into(), kind });
+    }
+
+    /// One that was made elsewhere.
+    pub(crate) fn push(&mut self, change: Change) {
+        self.0.push(change);
     }
 
     pub(crate) fn into_list(self) -> Vec<Change> {

@@ -127,6 +127,31 @@ impl Request for InvokeRequest {
         out.write_all(&self.body)?;
         Ok(true)
     }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        serde_json::from_slice::<OutputLimit>(&self.body).ok()?.tokens()
+    }
+}
+
+/// Where the families' native bodies say how long an answer may be.
+#[derive(serde::Deserialize)]
+struct OutputLimit {
+    #[serde(
+        alias = "max_completion_tokens",
+        alias = "max_gen_len",
+        alias = "max_new_tokens",
+        alias = "maxTokenCount"
+    )]
+    #[serde(alias = "maxTokens")]
+    max_tokens: Option<u64>,
+    #[serde(alias = "inferenceConfig", alias = "textGenerationConfig")]
+    nested: Option<Box<OutputLimit>>,
+}
+
+impl OutputLimit {
+    fn tokens(self) -> Option<u64> {
+        self.max_tokens.or_else(|| self.nested?.tokens())
+    }
 }
 
 impl Request for InvokeStreamRequest {
@@ -147,5 +172,31 @@ impl Request for InvokeStreamRequest {
 
     fn write_key(&self, out: &mut dyn io::Write) -> io::Result<bool> {
         self.0.write_key(out)
+    }
+
+    fn max_output_tokens(&self) -> Option<u64> {
+        self.0.max_output_tokens()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_bodies_say_how_long_an_answer_may_be() {
+        for (body, wanted) in [
+            (r#"{"max_tokens": 50, "messages": [{"max_tokens": 7}]}"#, Some(50)),
+            (r#"{"inferenceConfig": {"maxTokens": 51}}"#, Some(51)),
+            (r#"{"inferenceConfig": {"max_new_tokens": 52}}"#, Some(52)),
+            (r#"{"textGenerationConfig": {"maxTokenCount": 53}}"#, Some(53)),
+            (r#"{"prompt": "x", "max_gen_len": 54}"#, Some(54)),
+            (r#"{"max_tokens": null}"#, None),
+            ("not JSON", None),
+        ] {
+            let request = InvokeRequest::new("m", body);
+            assert_eq!(request.max_output_tokens(), wanted, "{body}");
+            assert_eq!(request.streaming().max_output_tokens(), wanted, "{body}");
+        }
     }
 }

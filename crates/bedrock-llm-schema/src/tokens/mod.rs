@@ -13,6 +13,8 @@ pub(crate) use prompt::Prompt;
 pub use text::of_text;
 pub(crate) use weights::Weights;
 
+use std::ops::RangeInclusive;
+
 use crate::request::CountTokensInput;
 use crate::{ChatRequest, CountTokensRequest, ModelId};
 
@@ -33,6 +35,16 @@ impl TokenCount {
     pub fn tokens(self) -> u64 {
         match self {
             Self::Exact(tokens) | Self::Estimated(tokens) => tokens,
+        }
+    }
+
+    /// What the service would count, nine times of ten: the number itself where it was counted.
+    #[must_use]
+    pub fn range(self) -> RangeInclusive<u64> {
+        match self {
+            Self::Exact(tokens) => tokens..=tokens,
+            // within 20 % of what it is
+            Self::Estimated(tokens) => tokens.saturating_mul(100) / 120..=tokens.saturating_mul(100) / 80,
         }
     }
 

@@ -49,7 +49,7 @@ pub struct CircuitBreakerConfig {
     /// How many calls the window looks back: 1 to 100,000. Default 100.
     pub window_calls: u32,
     /// The fewest calls in the window for the circuit to open: at least 1, at most
-    /// [`window_calls`](Self::window_calls). Default 10.
+    /// [`window_calls`](Self::window_calls). Default 20.
     pub min_calls: u32,
     /// How long an open circuit refuses every call before it lets probes through. Default 30 s.
     #[serde(with = "humantime_serde")]
@@ -68,7 +68,7 @@ impl Default for CircuitBreakerConfig {
             throttle_rate: None,
             window: Duration::from_secs(60),
             window_calls: 100,
-            min_calls: 10,
+            min_calls: 20,
             open_for: Duration::from_secs(30),
             half_open_probes: 3,
         }

@@ -18,7 +18,7 @@ use crate::layers::by_target::ByTarget;
 /// - **Open**: calls fail at once with [`CircuitOpen`](bedrock_llm_schema::ErrorKind::CircuitOpen), which says in how long
 ///   to come again ([`Error::retry_after`]).
 /// - **Half-open**, after that time: a few probes pass, the rest is refused. When enough have succeeded the circuit
-///   closes; when one fails or is slow it opens again. A probe that has not ended after
+///   closes; when one fails, is slow, or is throttled where that counts, it opens again. A probe that has not ended after
 ///   [`open_for`](CircuitBreakerConfig::open_for) gives its place to another.
 ///
 /// What counts:
@@ -36,7 +36,7 @@ use crate::layers::by_target::ByTarget;
 ///
 /// Goes *inside* retry, so that every attempt counts and none is sent to a circuit that has opened meanwhile, and
 /// inside failover, which moves on at once then. *Outside* it a whole failover would count as one call. Does not cover
-/// readiness. Cancellation: a dropped call gives its probe's place back. At most 1024 circuits are kept: the longest unused
+/// readiness; calls that wait further in when it opens, for a place or for quota, still go. Cancellation: a dropped call gives its probe's place back. At most 1024 circuits are kept: the longest unused
 /// that has nothing to look back on gives way, and where there is none the newcomer's calls pass uncounted.
 ///
 /// Why not a crate: `failsafe` and `tower-resilience-circuitbreaker` have one circuit for all keys, and neither waits

@@ -220,4 +220,12 @@ fn what_is_known_of_reasoning_and_limits() {
     ] {
         assert_eq!(of(id).max_output_tokens, Some(tokens), "{id}");
     }
+    for (id, burndown) in [
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", Some(5)),
+        ("us.anthropic.claude-3-7-sonnet-20250219-v1:0", Some(5)),
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", None),
+        ("us.amazon.nova-lite-v1:0", None),
+    ] {
+        assert_eq!(of(id).quota.output_burndown, burndown, "{id}");
+    }
 }
