@@ -30,3 +30,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/src/models.md")]
 pub struct Models;
+
+/// The programs in the book's chapter on configuration and batches compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/configuration.md")]
+pub struct Configuration;

@@ -1,10 +1,9 @@
 //! Where the command's calls go: to AWS, or to the embedded local endpoint.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use bedrock_llm_client::{ApiMode, Client, ClientBuilder};
+use bedrock_llm_client::{ApiMode, Client, ClientConfig};
 use bedrock_llm_local::LocalBedrock;
 
 /// Where calls go.
@@ -22,9 +21,9 @@ pub(crate) struct Connection {
     /// Address of an endpoint that speaks Bedrock's protocol, such as `http://127.0.0.1:8080`.
     #[arg(long, conflicts_with = "local")]
     endpoint_url: Option<String>,
-    /// Which of Bedrock's two APIs to use.
-    #[arg(long, value_enum, default_value_t = Api::Auto)]
-    api: Api,
+    /// Which of Bedrock's two APIs to use [default: auto]
+    #[arg(long, value_enum)]
+    api: Option<Api>,
     /// Whether the local endpoint is used only with `--local`. For commands whose answers are kept.
     #[arg(skip)]
     pub(crate) only_as_told: bool,
@@ -60,32 +59,36 @@ impl Connected {
 }
 
 impl Connection {
-    /// Connects; no call may take longer than `timeout`.
-    pub(crate) async fn open(&self, timeout: Option<Duration>) -> anyhow::Result<Connected> {
-        let mut builder = Client::builder().api_mode(self.api_mode());
-        if let Some(timeout) = timeout {
-            builder = builder.operation_timeout(timeout);
-        }
+    /// Connects, with the flags over the configuration.
+    pub(crate) async fn open(&self, config: &ClientConfig) -> anyhow::Result<Connected> {
+        let mut config = config.clone();
+        let settings = &mut config.client;
+        settings.api_mode = self.api.map(ApiMode::from).or(settings.api_mode);
         if self.local {
-            return open_local(builder, "--local").await;
+            return open_local(config, "--local").await;
         }
-        if let Some(region) = &self.region {
-            builder = builder.region(region);
+        let given = [
+            (&mut settings.region, &self.region),
+            (&mut settings.profile, &self.profile),
+            (&mut settings.endpoint_url, &self.endpoint_url),
+        ];
+        for (setting, flag) in given {
+            if flag.is_some() {
+                setting.clone_from(flag);
+            }
         }
-        if let Some(profile) = &self.profile {
-            builder = builder.profile(profile);
-        }
-        if let Some(url) = &self.endpoint_url {
-            builder = builder.endpoint_url(url);
-        }
-        let told = self.profile.is_some() || environment_names_a_place() || builder.has_credentials().await;
-        match &self.endpoint_url {
+        let has_region = settings.region.is_some();
+        let endpoint_url = settings.endpoint_url.clone();
+        let is_named = settings.profile.is_some() || environment_names_a_place();
+        let mut builder = Client::builder().config(config.clone());
+        let told = is_named || builder.has_credentials().await;
+        match &endpoint_url {
             _ if told => {}
             // `bedrock-llm local` and its like on this machine want no secrets
             Some(url) if is_on_this_machine(url) => {
                 eprintln!("No AWS credentials found: signing for {url} with made-up ones.");
                 builder = builder.credentials(LOCAL_KEY, LOCAL_KEY, None);
-                if self.region.is_none() {
+                if !has_region {
                     builder = builder.region(LOCAL_REGION);
                 }
             }
@@ -95,16 +98,18 @@ impl Connection {
                     "no AWS credentials found: log in (`aws configure sso`), or give --local for made-up answers"
                 )
             }
-            None => return open_local(builder, "no AWS credentials found").await,
+            None => return open_local(config, "no AWS credentials found").await,
         }
         Ok(Connected { client: builder.build().await?, local: None })
     }
+}
 
-    fn api_mode(&self) -> ApiMode {
-        match self.api {
-            Api::Auto => ApiMode::Auto,
-            Api::Converse => ApiMode::Converse,
-            Api::Invoke => ApiMode::Invoke,
+impl From<Api> for ApiMode {
+    fn from(api: Api) -> Self {
+        match api {
+            Api::Auto => Self::Auto,
+            Api::Converse => Self::Converse,
+            Api::Invoke => Self::Invoke,
         }
     }
 }
@@ -113,13 +118,16 @@ impl Connection {
 const LOCAL_KEY: &str = "local";
 const LOCAL_REGION: &str = "us-east-1";
 
-async fn open_local(builder: ClientBuilder, why: &str) -> anyhow::Result<Connected> {
+async fn open_local(mut config: ClientConfig, why: &str) -> anyhow::Result<Connected> {
     let local = LocalBedrock::start().await.context("the local endpoint could not be started")?;
     eprintln!(
         "Using the local endpoint ({why}): rule-based answers, no language model. For real ones, give AWS \
          credentials (`aws configure sso`, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK), a region (AWS_REGION), and \
          leave --local out."
     );
+    // a profile's credentials are not for it
+    config.client.profile = None;
+    let builder = Client::builder().config(config);
     let builder = builder.region(LOCAL_REGION).credentials(LOCAL_KEY, LOCAL_KEY, None);
     let client = builder.endpoint_url(local.endpoint()).build().await?;
     Ok(Connected { client, local: Some(local) })

@@ -52,6 +52,7 @@ impl Folder {
             .env_clear()
             .env("HOME", env!("CARGO_TARGET_TMPDIR"))
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("BEDROCK_LLM_RETRY__BASE_DELAY", "1ms")
             .current_dir(&self.0)
             .args(["batch", "in.jsonl", "out.jsonl", "--endpoint-url", endpoint])
             .args(args);

@@ -173,6 +173,28 @@ async fn a_configured_timeout_is_kept() {
         .stderr(contains("timed out"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_sets_the_client_and_variables_and_flags_go_before_it() {
+    use bedrock_llm_local::{Exception, LocalBedrock, Reply};
+    let throttled = Reply::exception(Exception::new("ThrottlingException")).forever();
+    let local = LocalBedrock::builder().reply(throttled).start().await.unwrap();
+    let config = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("client.toml");
+    let retry = "[retry]\nmax_attempts = 3\nbase_delay = '1ms'\n";
+    std::fs::write(&config, format!("endpoint_url = '{}'\nregion = 'us-east-1'\n{retry}", local.endpoint()))
+        .unwrap();
+    let chat =
+        |args: &[&str]| bedrock_llm(&[&["chat", "--config", config.to_str().unwrap(), "Hi"], args].concat());
+    chat(&[]).assert().failure().stderr(contains("throttled"));
+    assert_eq!(local.received().len(), 3);
+    chat(&[]).env("BEDROCK_LLM_RETRY__MAX_ATTEMPTS", "1").assert().failure();
+    assert_eq!(local.received().len(), 4);
+    chat(&["--endpoint-url", "http://127.0.0.1:9"]).assert().failure().stderr(contains("127.0.0.1:9"));
+    bedrock_llm(&["chat", "Hi"]).env("BEDROCK_LLM_CONFIG", &config).assert().failure();
+    assert_eq!(local.received().len(), 7);
+    std::fs::write(&config, "[retry]\nmax_atempts = 3\n").unwrap();
+    chat(&[]).assert().failure().stderr(contains("did you mean `retry.max_attempts`?"));
+}
+
 #[test]
 fn a_wish_not_to_stream_is_kept() {
     bedrock_llm(&["chat", "--local", "Say hello to Ada."])

@@ -5,6 +5,7 @@ pub mod batch;
 mod bedrock;
 mod blocking;
 mod client;
+mod config;
 mod counter;
 #[cfg(feature = "extract")]
 pub mod extract;
@@ -18,6 +19,7 @@ pub use batch::{Batch, BatchHandle, BatchItem, BlockingBatch};
 pub use bedrock::{ApiMode, Bedrock, ResponseFuture, native_only};
 pub use blocking::{BlockingChatStream, BlockingClient, BlockingInvokeStream, BlockingTextStream};
 pub use client::{Client, ClientBuilder, ClientLayer, ClientRequest, ClientService};
+pub use config::{ClientConfig, ClientSettings, Switch, TimeoutConfig};
 #[cfg(feature = "fetch")]
 #[doc(inline)]
 pub use fetch::{FetchError, Fetcher};

@@ -14,9 +14,9 @@ use std::task::{Context as TaskContext, Poll};
 
 use anyhow::{Context as _, ensure};
 use bedrock_llm_client::batch::concerns_every_call;
-use bedrock_llm_client::{BatchHandle, BatchItem, Client};
+use bedrock_llm_client::{BatchHandle, BatchItem, Client, ClientConfig};
 use bedrock_llm_schema::model::Cost;
-use bedrock_llm_schema::{ChatRequest, ChatResponse, ModelConfig, ModelId};
+use bedrock_llm_schema::{ChatRequest, ChatResponse, ModelId};
 use futures_util::stream::poll_fn;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval};
@@ -47,7 +47,8 @@ pub(crate) struct Args {
     /// The most tokens an answer may have, for lines that do not say.
     #[arg(long)]
     max_tokens: Option<u32>,
-    /// TOML or JSON file with model and parameters; `BEDROCK_LLM_*` variables and flags override it.
+    /// TOML or JSON file with model, parameters and the client's settings; `BEDROCK_LLM_*` variables and flags override it
+    /// [default: the one that BEDROCK_LLM_CONFIG names]
     #[arg(long)]
     config: Option<PathBuf>,
     /// Ask again what failed for good before, too. What failed for now (throttled, timed out, …) always is.
@@ -63,14 +64,15 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     if args.input.exists() && args.output.exists() {
         ensure!(!same_file::is_same_file(&args.input, &args.output)?, "input and output are one file");
     }
-    let defaults = args.defaults()?;
+    let config = args.config()?;
     let input = Input::open(&args.input)?;
     // answers that nobody asked for would stay in the output for good
     args.connection.only_as_told = true;
-    let connected = args.connection.open(defaults.timeout).await?;
+    let connected = args.connection.open(&config).await?;
     let (output, before) = Output::open(&args.output)?;
     let show = Show::new(input.total)?;
-    let rules = Rules { defaults, before, retry_errors: args.retry_errors, seen: HashSet::new() };
+    let (defaults, retry_errors) = (config.model, args.retry_errors);
+    let rules = Rules { defaults, before, retry_errors, seen: HashSet::new() };
     let run = Run { client: &connected.client, show: &show, desk: Mutex::default() };
     let outcome = run.all(input.read(rules), output, args.concurrency).await;
     show.finish();
@@ -78,14 +80,13 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
 }
 
 impl Args {
-    /// Model and parameters: file, then environment, then flags.
-    fn defaults(&self) -> anyhow::Result<ModelConfig> {
-        let file = self.config.as_ref().map(ModelConfig::from_path).transpose()?.unwrap_or_default();
-        let mut config = file.overlay(ModelConfig::from_env()?);
+    /// File, then environment, then flags.
+    fn config(&self) -> anyhow::Result<ClientConfig> {
+        let mut config = ClientConfig::load(self.config.as_deref())?;
         if let Some(model) = &self.model {
-            config.model = model.clone();
+            config.model.model = model.clone();
         }
-        config.max_tokens = self.max_tokens.or(config.max_tokens);
+        config.model.max_tokens = self.max_tokens.or(config.model.max_tokens);
         Ok(config)
     }
 }

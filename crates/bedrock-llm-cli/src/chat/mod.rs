@@ -9,7 +9,8 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use bedrock_llm_schema::{DocumentBlock, ImageBlock, Message, ModelConfig, Role};
+use bedrock_llm_client::ClientConfig;
+use bedrock_llm_schema::{DocumentBlock, ImageBlock, Message, Role};
 
 use crate::connect::Connection;
 use turn::Turn;
@@ -42,7 +43,8 @@ pub(crate) struct Args {
     /// Randomness, 0 to 1.
     #[arg(long)]
     temperature: Option<f64>,
-    /// TOML or JSON file with model and parameters; `BEDROCK_LLM_*` variables and flags override it.
+    /// TOML or JSON file with model, parameters and the client's settings; `BEDROCK_LLM_*` variables and flags override it
+    /// [default: the one that BEDROCK_LLM_CONFIG names]
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print each answer as Converse JSON on one line instead of its text.
@@ -54,7 +56,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
-    let request = args.tool.iter().fold(config.request(), |request, tool| request.tool(tool.spec()));
+    let request = args.tool.iter().fold(config.model.request(), |request, tool| request.tool(tool.spec()));
     let mut attachments = args.attachments()?;
     let prompt = match &args.prompt {
         Some(prompt) => Some(prompt.clone()),
@@ -67,8 +69,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             Some(text)
         }
     };
-    let connected = args.connection.open(config.timeout).await?;
-    let streaming = config.streaming.unwrap_or(true);
+    let connected = args.connection.open(&config).await?;
+    let streaming = config.model.streaming.unwrap_or(true);
     let turn = Turn { connected, tools: args.tool, json: args.json, streaming };
     let Some(prompt) = prompt else { return session::run(&turn, request, attachments).await };
     attachments.content.push(prompt.as_str().into());
@@ -76,20 +78,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 impl Args {
-    /// Model and parameters: file, then environment, then flags.
-    fn config(&self) -> anyhow::Result<ModelConfig> {
-        let file = self.config.as_ref().map(ModelConfig::from_path).transpose()?.unwrap_or_default();
-        let mut config = file.overlay(ModelConfig::from_env()?);
+    /// File, then environment, then flags.
+    fn config(&self) -> anyhow::Result<ClientConfig> {
+        let mut whole = ClientConfig::load(self.config.as_deref())?;
+        let config = &mut whole.model;
         if let Some(model) = &self.model {
             config.model = model.parse()?;
         } else if config.model.is_empty() {
             config.model = DEFAULT_MODEL.into();
         }
-        config.system = self.system.clone().or(config.system);
+        config.system = self.system.clone().or(config.system.take());
         config.max_tokens = self.max_tokens.or(config.max_tokens);
         config.temperature = self.temperature.or(config.temperature);
         config.validate()?;
-        Ok(config)
+        Ok(whole)
     }
 
     /// Images and documents as the beginning of the user's turn. Documents of one name are numbered, since the

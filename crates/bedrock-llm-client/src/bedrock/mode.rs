@@ -6,7 +6,8 @@ use bedrock_llm_schema::ModelId;
 use bedrock_llm_schema::model::ModelIdKind;
 
 /// Which operations carry a chat. Everything else has one road only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ApiMode {
     /// Converse and ConverseStream, for every model.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use bedrock_llm_providers::Registry;
-use bedrock_llm_schema::{Catalog, Error, ModelId, Normalizer, OnUnsupported, StreamRecovery};
+use bedrock_llm_schema::{Catalog, Error, ModelConfig, ModelId, Normalizer, OnUnsupported, StreamRecovery};
 use tower::layer::util::{Identity, Stack};
 
 use super::layer_settings::LayerSettings;
@@ -17,7 +17,7 @@ use crate::bedrock::{Preparation, Settings as BedrockSettings};
 use crate::layers::{
     CacheConfig, CircuitBreakerConfig, ConcurrencyConfig, FailoverConfig, RateLimitConfig, RetryConfig,
 };
-use crate::{ApiMode, Bedrock, BlockingClient, native_only};
+use crate::{ApiMode, Bedrock, BlockingClient, ClientConfig, native_only};
 
 /// Settings of a [`Client`]. What is not set is found as every AWS tool finds it: environment, profile, SSO, IMDS.
 ///
@@ -45,6 +45,7 @@ pub struct ClientBuilder<L = Identity> {
     bedrock: BedrockSettings,
     layers: LayerSettings,
     layer: L,
+    model: ModelConfig,
 }
 
 impl ClientBuilder {
@@ -56,12 +57,21 @@ impl ClientBuilder {
             preparation: Preparation::default(),
         };
         let layers = LayerSettings { bare: !layered, ..LayerSettings::default() };
-        Self { settings: Settings::default(), bedrock, layers, layer: Identity::new() }
+        let (settings, layer, model) = (Settings::default(), Identity::new(), ModelConfig::default());
+        Self { settings, bedrock, layers, layer, model }
     }
 }
 
 /// Where calls go, and who makes them.
 impl<L> ClientBuilder<L> {
+    /// Sets everything that a configuration says. What is set on the builder afterwards goes before it.
+    pub fn config(mut self, config: ClientConfig) -> Self {
+        let ClientConfig { model, client } = config;
+        self = client.apply(&model, self);
+        self.model = model;
+        self
+    }
+
     /// The AWS region, such as `us-east-1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.settings.region = Some(region.into());
@@ -225,27 +235,30 @@ impl<L> ClientBuilder<L> {
         self
     }
 
-    /// How much may be asked of each model: [`RateLimitLayer`]. [`Client::rate_limit`] tells what is left.
+    /// How much may be asked of each model: [`RateLimitLayer`]. `None`, the default, limits
+    /// nothing. [`Client::rate_limit`] tells what is left.
     ///
     /// [`RateLimitLayer`]: crate::layers::RateLimitLayer
-    pub fn rate_limit(mut self, config: RateLimitConfig) -> Self {
-        self.layers.rate_limit = Some(config);
+    pub fn rate_limit(mut self, config: impl Into<Option<RateLimitConfig>>) -> Self {
+        self.layers.rate_limit = config.into();
         self
     }
 
-    /// How many calls go at a time, and who waits: [`ConcurrencyLayer`]. [`Client::concurrency`] tells how many there are.
+    /// How many calls go at a time, and who waits: [`ConcurrencyLayer`]. `None`, the default, lets all
+    /// go. [`Client::concurrency`] tells how many there are.
     ///
     /// [`ConcurrencyLayer`]: crate::layers::ConcurrencyLayer
-    pub fn concurrency(mut self, config: ConcurrencyConfig) -> Self {
-        self.layers.concurrency = Some(config);
+    pub fn concurrency(mut self, config: impl Into<Option<ConcurrencyConfig>>) -> Self {
+        self.layers.concurrency = config.into();
         self
     }
 
-    /// Keeps answers and gives them again: [`CacheLayer`]. [`Client::answer_cache`] tells how often.
+    /// Keeps answers and gives them again: [`CacheLayer`]. `None`, the default, keeps none.
+    /// [`Client::answer_cache`] tells how often.
     ///
     /// [`CacheLayer`]: crate::layers::CacheLayer
-    pub fn cache(mut self, config: CacheConfig) -> Self {
-        self.layers.cache = Some(config);
+    pub fn cache(mut self, config: impl Into<Option<CacheConfig>>) -> Self {
+        self.layers.cache = config.into();
         self
     }
 
@@ -354,8 +367,8 @@ impl<L> ClientBuilder<L> {
     /// let builder = Client::builder().layer(TimeoutLayer::new(Duration::from_secs(600)));
     /// ```
     pub fn layer<N>(self, layer: N) -> ClientBuilder<Stack<L, N>> {
-        let Self { settings, bedrock, layers, layer: inner } = self;
-        ClientBuilder { settings, bedrock, layers, layer: Stack::new(inner, layer) }
+        let Self { settings, bedrock, layers, layer: inner, model } = self;
+        ClientBuilder { settings, bedrock, layers, layer: Stack::new(inner, layer), model }
     }
 }
 
@@ -376,7 +389,7 @@ impl<L> ClientBuilder<L> {
     where
         L: ClientLayer,
     {
-        let Self { settings, bedrock, layers, layer } = self;
+        let Self { settings, bedrock, layers, layer, model } = self;
         let chat_by_stream = layers.chat_by_stream;
         let sdk = settings.connect().await?;
         let region = sdk.region().map(str::to_owned);
@@ -392,7 +405,7 @@ impl<L> ClientBuilder<L> {
         if chat_by_stream {
             stack.chat_by_stream();
         }
-        Ok(Client::new(stack, handles, region, preparation))
+        Ok(Client::new(stack, handles, region, preparation, model))
     }
 
     /// The base service alone, for a stack of one's own; the layers are left out.

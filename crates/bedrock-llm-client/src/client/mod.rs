@@ -20,7 +20,7 @@ use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, Call, CallOptions, ChatRequest, ChatResponse, ChatStream,
     ChatStreamRequest, CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse,
-    InvokeStream, InvokeStreamRequest, ModelId,
+    InvokeStream, InvokeStreamRequest, ModelConfig, ModelId,
 };
 use tower::{Service, ServiceExt as _};
 
@@ -64,6 +64,7 @@ struct Inner {
     region: Option<String>,
     preparation: Preparation,
     counter: Counter,
+    model: ModelConfig,
 }
 
 impl Client {
@@ -79,10 +80,19 @@ impl Client {
         ClientBuilder::new(false)
     }
 
-    fn new(stack: Stack, handles: Handles, region: Option<String>, preparation: Preparation) -> Self {
+    fn new(
+        stack: Stack,
+        handles: Handles,
+        region: Option<String>,
+        preparation: Preparation,
+        model: ModelConfig,
+    ) -> Self {
         let counter = Counter::default();
         let (stack, gate) = (RwLock::new(Some(stack)), Gate::default());
-        Self { inner: Arc::new(Inner { stack, gate, handles, region, preparation, counter }), options: None }
+        Self {
+            inner: Arc::new(Inner { stack, gate, handles, region, preparation, counter, model }),
+            options: None,
+        }
     }
 
     /// The AWS region calls go to.
@@ -119,6 +129,12 @@ impl Client {
     #[must_use]
     pub fn answer_cache(&self) -> Option<&CacheHandle> {
         self.inner.handles.cache.as_ref()
+    }
+
+    /// The configured model and its parameters, from [`ClientBuilder::config`].
+    #[must_use]
+    pub fn model_config(&self) -> &ModelConfig {
+        &self.inner.model
     }
 
     /// What is known of a model: from [`ClientBuilder::catalog`], or the built-in facts.

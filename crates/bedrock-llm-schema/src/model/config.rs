@@ -1,32 +1,16 @@
 //! [`ModelConfig`]: a model and its parameters, as a program's configuration holds them.
 
+mod values;
+
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::error::closest;
 use super::{ConfigError, ModelId};
-
-/// What an environment variable for a [`ModelConfig`] begins with.
-const ENV_PREFIX: &str = "BEDROCK_LLM_";
-
-/// Every key, as in a file.
-const KEYS: &[&str] = &[
-    "model",
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "stop_sequences",
-    "system",
-    "streaming",
-    "timeout",
-    "additional_model_request_fields",
-];
-
-/// The keys whose environment variable is plain text; the others' holds JSON.
-const TEXT_KEYS: &[&str] = &["model", "system", "timeout"];
+pub use values::ConfigValues;
 
 /// A model and the parameters to call it with; what is not set is left to the model or the client.
 ///
@@ -54,7 +38,7 @@ const TEXT_KEYS: &[&str] = &["model", "system", "timeout"];
 /// assert_eq!(error.to_string(), "unknown key `max_token`; did you mean `max_tokens`?");
 /// # Ok::<(), bedrock_llm_schema::model::ConfigError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ModelConfig {
@@ -88,6 +72,22 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// Every key, as in a file.
+    pub const KEYS: &'static [&'static str] = &[
+        "model",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "stop_sequences",
+        "system",
+        "streaming",
+        "timeout",
+        "additional_model_request_fields",
+    ];
+
+    /// The keys whose environment variable is plain text, even where it looks like JSON.
+    pub const TEXT_KEYS: &'static [&'static str] = &["model", "system", "timeout"];
+
     /// A configuration that names a model and leaves the rest.
     #[must_use]
     pub fn new(model: impl Into<ModelId>) -> Self {
@@ -100,7 +100,7 @@ impl ModelConfig {
     ///
     /// When the text is not TOML, or a key is unknown, of the wrong type or out of range.
     pub fn from_toml_str(text: &str) -> Result<Self, ConfigError> {
-        Self::from_values(toml::from_str(text).map_err(ConfigError::syntax)?, str::to_owned)
+        Self::from_values(ConfigValues::from_toml_str(text)?)
     }
 
     /// Reads a JSON object.
@@ -109,7 +109,7 @@ impl ModelConfig {
     ///
     /// When the text is not a JSON object, or a key is unknown, of the wrong type or out of range.
     pub fn from_json_str(text: &str) -> Result<Self, ConfigError> {
-        Self::from_values(serde_json::from_str(text).map_err(ConfigError::syntax)?, str::to_owned)
+        Self::from_values(ConfigValues::from_json_str(text)?)
     }
 
     /// Reads a file, as TOML or JSON by the ending of its name.
@@ -118,16 +118,7 @@ impl ModelConfig {
     ///
     /// When the file cannot be read, its name ends otherwise, or its content is not right.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        let parse = match extension.as_str() {
-            "toml" => Self::from_toml_str,
-            "json" => Self::from_json_str,
-            _ => return Err(ConfigError::UnknownExtension { path: path.to_owned() }),
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        parse(&text)
+        Self::from_values(ConfigValues::from_path(path)?)
     }
 
     /// Reads the process's environment, see [`from_env_vars`](Self::from_env_vars).
@@ -146,39 +137,15 @@ impl ModelConfig {
     /// Reads environment variables: `BEDROCK_LLM_` and the key in capitals, such as `BEDROCK_LLM_MAX_TOKENS`.
     ///
     /// Values are written as in JSON, except that model, system and timeout are plain text. An empty value is not
-    /// set. A variable with the prefix that is no key and not like one is left to whom it belongs.
+    /// set. A variable with the prefix that is no key and not like one is left to whom it belongs, as is one of a section
+    /// (`BEDROCK_LLM_RETRY__…`).
     ///
     /// # Errors
     ///
     /// When a variable is a misspelt key, or its value is of the wrong type or out of range.
     pub fn from_env_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut values = Map::new();
-        for (name, text) in vars {
-            let Some(key) = name.strip_prefix(ENV_PREFIX).map(str::to_ascii_lowercase) else {
-                continue;
-            };
-            if !KEYS.contains(&key.as_str()) {
-                match closest(&key, KEYS) {
-                    Some(known) => {
-                        return Err(ConfigError::UnknownKey { key: name, suggestion: Some(env_name(known)) });
-                    }
-                    None => continue,
-                }
-            }
-            if text.is_empty() {
-                continue;
-            }
-            let value = if TEXT_KEYS.contains(&key.as_str()) {
-                Value::String(text)
-            } else {
-                serde_json::from_str(&text).map_err(|error| ConfigError::InvalidValue {
-                    key: name,
-                    reason: format!("{text:?} is not a JSON value: {error}"),
-                })?
-            };
-            values.insert(key, value);
-        }
-        Self::from_values(values, env_name)
+        let vars = vars.into_iter().filter(|(name, _)| !name.contains("__"));
+        Self::from_values(ConfigValues::from_env_vars(vars, Self::KEYS, Self::TEXT_KEYS)?)
     }
 
     /// Puts `over` over this: each value that is set there wins, as with an environment over a file.
@@ -226,31 +193,19 @@ impl ModelConfig {
         self.check_ranges(str::to_owned)
     }
 
-    /// `show` writes a key as the user knows it.
-    fn from_values(values: Map<String, Value>, show: fn(&str) -> String) -> Result<Self, ConfigError> {
-        for (key, value) in &values {
-            if !KEYS.contains(&key.as_str()) {
-                let suggestion = closest(key, KEYS).map(show);
-                return Err(ConfigError::UnknownKey { key: show(key), suggestion });
-            }
-            // TOML's `nan` arrives as null as well, and must not pass for "not set".
-            if value.is_null() {
-                let reason = "expected a value, leave the key out where there is none".to_owned();
-                return Err(ConfigError::InvalidValue { key: show(key), reason });
-            }
-        }
-        let config: Self = serde_path_to_error::deserialize(Value::Object(values)).map_err(|error| {
-            // The path's head is the key; what follows, as in `stop_sequences[1]`, stays as it is.
-            let path = error.path().to_string();
-            let head = path.find(['.', '[']).unwrap_or(path.len());
-            let key = format!("{}{}", show(&path[..head]), &path[head..]);
-            ConfigError::InvalidValue { key, reason: error.inner().to_string() }
-        })?;
-        config.check_ranges(show)?;
+    /// Reads values that have these keys only.
+    ///
+    /// # Errors
+    ///
+    /// When a key is unknown, of the wrong type or out of range.
+    pub fn from_values(values: ConfigValues) -> Result<Self, ConfigError> {
+        values.expect_keys(Self::KEYS)?;
+        let config: Self = values.clone().read()?;
+        config.check_ranges(|key| values.show_key(key))?;
         Ok(config)
     }
 
-    fn check_ranges(&self, show: fn(&str) -> String) -> Result<(), ConfigError> {
+    fn check_ranges(&self, show: impl Fn(&str) -> String) -> Result<(), ConfigError> {
         let out_of_range = |key, value, range| Err(ConfigError::OutOfRange { key: show(key), value, range });
         if self.max_tokens == Some(0) {
             return out_of_range("max_tokens", "0".to_owned(), "at least 1");
@@ -267,8 +222,18 @@ impl ModelConfig {
     }
 }
 
-fn env_name(key: &str) -> String {
-    format!("{ENV_PREFIX}{}", key.to_ascii_uppercase())
+/// Shows neither the system prompt nor parameters of the model's own.
+impl fmt::Debug for ModelConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelConfig")
+            .field("model", &self.model)
+            .field("max_tokens", &self.max_tokens)
+            .field("temperature", &self.temperature)
+            .field("top_p", &self.top_p)
+            .field("streaming", &self.streaming)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A configuration is the place to find out that an id was mistyped, before the first call.

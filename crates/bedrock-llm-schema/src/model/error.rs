@@ -73,6 +73,16 @@ impl ConfigError {
     }
 }
 
+/// An error of kind [`Config`](crate::ErrorKind::Config), in one line.
+impl From<ConfigError> for crate::Error {
+    fn from(error: ConfigError) -> Self {
+        let cause =
+            std::error::Error::source(&error).map(|cause| format!(": {}", cause.to_string().trim_end()));
+        let message = format!("{error}{}", cause.unwrap_or_default());
+        Self::new(crate::ErrorKind::Config, message).with_source(error)
+    }
+}
+
 fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ mod price;
 mod profile;
 
 pub use catalog::{Catalog, KnownFact};
-pub use config::ModelConfig;
+pub use config::{ConfigValues, ModelConfig};
 pub use cost::Cost;
 pub use error::ConfigError;
 pub use facts::{Alphabet, CachePlace, Features};

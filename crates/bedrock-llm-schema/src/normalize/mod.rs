@@ -25,7 +25,8 @@ pub use reasoning::{ReasoningConflict, reasons};
 pub use tool_schema::{StrictChange, ToolSchemaError, strict_schema};
 
 /// What to do about something a model cannot do: a system prompt, a forced tool, a cache point, top-k, …
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnUnsupported {
     /// Leave it in the request, so that the check refuses it before anything is sent.

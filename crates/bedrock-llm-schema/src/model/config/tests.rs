@@ -1,6 +1,6 @@
 //! Tests of model configurations.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -56,7 +56,7 @@ fn toml_json_and_the_environment_say_the_same() {
 #[test]
 fn the_known_keys_are_the_members() {
     let Value::Object(members) = serde_json::to_value(full()).unwrap() else { panic!("not an object") };
-    assert_eq!(members.keys().map(String::as_str).collect::<Vec<_>>(), KEYS);
+    assert_eq!(members.keys().map(String::as_str).collect::<Vec<_>>(), ModelConfig::KEYS);
 }
 
 #[test]
@@ -108,9 +108,10 @@ fn the_environments_errors_name_the_variable() {
         assert_eq!(env(&[(name, value)]).unwrap_err().to_string(), message);
     }
     let error = env(&[("BEDROCK_LLM_STREAMING", "yes")]).unwrap_err().to_string();
-    assert!(error.starts_with("`BEDROCK_LLM_STREAMING`: \"yes\" is not a JSON value"), "{error}");
-    // Another part's variable, and one that is set to nothing.
-    assert_eq!(env(&[("BEDROCK_LLM_TEST", "x"), ("BEDROCK_LLM_MODEL", "")]).unwrap(), ModelConfig::default());
+    assert_eq!(error, "`BEDROCK_LLM_STREAMING`: invalid type: string \"yes\", expected a boolean");
+    // Other parts' variables, and one that is set to nothing.
+    let others = [("BEDROCK_LLM_TEST", "x"), ("BEDROCK_LLM_TIMEOUTS__READ", "1s"), ("BEDROCK_LLM_MODEL", "")];
+    assert_eq!(env(&others).unwrap(), ModelConfig::default());
 }
 
 #[test]
@@ -146,4 +147,14 @@ fn a_file_is_read_by_its_ending() {
     assert_eq!(read.map(|config| config.max_tokens), [Some(5), Some(5)]);
     assert!(matches!(ModelConfig::from_path(&toml), Err(ConfigError::Read { .. })));
     assert!(matches!(ModelConfig::from_path("a.yaml"), Err(ConfigError::UnknownExtension { .. })));
+}
+
+#[test]
+fn debug_shows_no_prompt() {
+    let mut config = full();
+    config.system = Some("secret".to_owned());
+    config.additional_model_request_fields = Some(json!({"key": "secret"}));
+    config.stop_sequences = vec!["secret".to_owned()];
+    let shown = format!("{config:?}");
+    assert!(shown.contains("nova-lite") && !shown.contains("secret"), "{shown}");
 }
