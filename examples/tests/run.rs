@@ -78,3 +78,12 @@ fn every_example_has_its_test() {
         assert!(here.contains(&format!("example(\"{name}\")")), "{name} is run by no test");
     }
 }
+
+#[test]
+fn resilience() {
+    let printed = example("resilience");
+    assert!(printed.contains("Hello, Ada! (3 requests)"), "{printed}");
+    assert!(printed.contains("[broken: it begins anew]"), "{printed}");
+    assert!(printed.contains("us.amazon.nova-lite-v1:0 did: Hello, Bo!"), "{printed}");
+    assert!(printed.contains("0 calls were under way"), "{printed}");
+}
