@@ -1,5 +1,7 @@
 //! `bedrock-llm batch` as a user runs it, killed and started again.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

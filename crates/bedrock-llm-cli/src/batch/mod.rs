@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long)]
     max_tokens: Option<u32>,
     /// TOML or JSON file with model, parameters and the client's settings; `BEDROCK_LLM_*` variables and flags override it
-    /// [default: the one that BEDROCK_LLM_CONFIG names]
+    /// [default: the one that `BEDROCK_LLM_CONFIG` names]
     #[arg(long)]
     config: Option<PathBuf>,
     /// Ask again what failed for good before, too. What failed for now (throttled, timed out, …) always is.

@@ -44,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long)]
     temperature: Option<f64>,
     /// TOML or JSON file with model, parameters and the client's settings; `BEDROCK_LLM_*` variables and flags override it
-    /// [default: the one that BEDROCK_LLM_CONFIG names]
+    /// [default: the one that `BEDROCK_LLM_CONFIG` names]
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print each answer as Converse JSON on one line instead of its text.

@@ -207,7 +207,7 @@ impl ClientConfig {
     fn from_values(values: ConfigValues) -> Result<Self, ConfigError> {
         values.expect_keys(&[ModelConfig::KEYS, ClientSettings::KEYS].concat())?;
         let (model, client) = values.split(ModelConfig::KEYS);
-        Ok(Self { model: ModelConfig::from_values(model)?, client: client.read()? })
+        Ok(Self { model: ModelConfig::from_values(&model)?, client: client.read()? })
     }
 }
 

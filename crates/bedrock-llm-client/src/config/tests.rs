@@ -113,7 +113,7 @@ fn leaves(path: &[String], value: &Value, out: &mut Vec<(Vec<String>, Value)>) {
     match value {
         Value::Object(members) if !is_free(path) => {
             for (key, value) in members {
-                leaves(&[path, &[key.clone()]].concat(), value, out);
+                leaves(&[path, std::slice::from_ref(key)].concat(), value, out);
             }
         }
         _ => out.push((path.to_vec(), value.clone())),

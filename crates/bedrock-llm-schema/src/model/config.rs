@@ -100,7 +100,7 @@ impl ModelConfig {
     ///
     /// When the text is not TOML, or a key is unknown, of the wrong type or out of range.
     pub fn from_toml_str(text: &str) -> Result<Self, ConfigError> {
-        Self::from_values(ConfigValues::from_toml_str(text)?)
+        Self::from_values(&ConfigValues::from_toml_str(text)?)
     }
 
     /// Reads a JSON object.
@@ -109,7 +109,7 @@ impl ModelConfig {
     ///
     /// When the text is not a JSON object, or a key is unknown, of the wrong type or out of range.
     pub fn from_json_str(text: &str) -> Result<Self, ConfigError> {
-        Self::from_values(ConfigValues::from_json_str(text)?)
+        Self::from_values(&ConfigValues::from_json_str(text)?)
     }
 
     /// Reads a file, as TOML or JSON by the ending of its name.
@@ -118,7 +118,7 @@ impl ModelConfig {
     ///
     /// When the file cannot be read, its name ends otherwise, or its content is not right.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        Self::from_values(ConfigValues::from_path(path)?)
+        Self::from_values(&ConfigValues::from_path(path)?)
     }
 
     /// Reads the process's environment, see [`from_env_vars`](Self::from_env_vars).
@@ -145,7 +145,7 @@ impl ModelConfig {
     /// When a variable is a misspelt key, or its value is of the wrong type or out of range.
     pub fn from_env_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let vars = vars.into_iter().filter(|(name, _)| !name.contains("__"));
-        Self::from_values(ConfigValues::from_env_vars(vars, Self::KEYS, Self::TEXT_KEYS)?)
+        Self::from_values(&ConfigValues::from_env_vars(vars, Self::KEYS, Self::TEXT_KEYS)?)
     }
 
     /// Puts `over` over this: each value that is set there wins, as with an environment over a file.
@@ -198,9 +198,9 @@ impl ModelConfig {
     /// # Errors
     ///
     /// When a key is unknown, of the wrong type or out of range.
-    pub fn from_values(values: ConfigValues) -> Result<Self, ConfigError> {
+    pub fn from_values(values: &ConfigValues) -> Result<Self, ConfigError> {
         values.expect_keys(Self::KEYS)?;
-        let config: Self = values.clone().read()?;
+        let config: Self = values.read()?;
         config.check_ranges(|key| values.show_key(key))?;
         Ok(config)
     }

@@ -151,11 +151,11 @@ impl ConfigValues {
     ///
     /// # Errors
     /// When a key is unknown to a type that denies unknown fields, or a value is of the wrong type.
-    pub fn read<T: DeserializeOwned>(self) -> Result<T, ConfigError> {
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         // TOML's `nan` arrives as null, and must not pass for "not set"
         if let Some((key, _)) = self.values.iter().find(|(_, value)| value.is_null()) {
             let reason = "expected a value, leave the key out where there is none".to_owned();
-            return Err(ConfigError::InvalidValue { key: self.show(&[key.clone()]), reason });
+            return Err(ConfigError::InvalidValue { key: self.show_key(key), reason });
         }
         serde_path_to_error::deserialize(Value::Object(self.values.clone())).map_err(|error| {
             let (path, reason) = (segments(error.path()), error.inner().to_string());
