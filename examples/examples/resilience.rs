@@ -50,8 +50,10 @@ async fn main() -> anyhow::Result<()> {
     if let Some(by) = &answer.answered_by {
         println!("{} did not answer, {} did: {answer}", by.moves[0].model, by.model);
     }
-    for circuit in client.circuit_breaker().map(|breaker| breaker.states()).unwrap_or_default() {
-        println!("circuit of {}: {:?}", circuit.model, circuit.state);
+    if let Some(breaker) = client.circuit_breaker() {
+        for circuit in breaker.states() {
+            println!("circuit of {}: {:?}", circuit.model, circuit.state);
+        }
     }
     println!("{} calls were under way at the end", client.shutdown(Duration::from_secs(5)).await);
     Ok(())
