@@ -113,7 +113,7 @@ fn report(args: &Args, costs: &[Cost], counts: bool) -> anyhow::Result<()> {
         if let Some(bar) = subject.bar.filter(|bar| beyond > *bar) {
             missed.push(format!("{}: {beyond:.2} µs, bar {bar} µs", subject.name));
         }
-        if subject.bar.is_some() && cost.growth - under.growth > 0.01 {
+        if !subject.may_grow && cost.growth - under.growth > 0.01 {
             missed.push(format!("{}: allocates in proportion to the request", subject.name));
         }
     }

@@ -34,7 +34,9 @@ pub use stack::{ClientLayer, ClientRequest};
 use crate::ResponseFuture;
 use crate::bedrock::Preparation;
 use crate::counter::Counter;
-use crate::layers::{CacheHandle, CircuitBreakerHandle, ConcurrencyHandle, FailoverHandle, RateLimitHandle};
+use crate::layers::{
+    CacheHandle, CircuitBreakerHandle, ConcurrencyHandle, FailoverHandle, RateLimitHandle, RetryHandle,
+};
 
 /// A client of Amazon Bedrock. Cheap to clone; clones share connections, credentials and layers.
 ///
@@ -99,6 +101,12 @@ impl Client {
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.inner.region.as_deref()
+    }
+
+    /// Tells how often the stack has sent requests again; none for a bare client.
+    #[must_use]
+    pub fn retry(&self) -> Option<&RetryHandle> {
+        self.inner.handles.retry.as_ref()
     }
 
     /// Reads and forces the circuits of the stack's breaker, if it has one.

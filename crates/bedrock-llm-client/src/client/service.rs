@@ -12,7 +12,7 @@ use crate::layers::{
     AttemptTimeout, AttemptTimeoutLayer, Cache, CacheHandle, CacheLayer, CircuitBreaker,
     CircuitBreakerHandle, CircuitBreakerLayer, Concurrency, ConcurrencyHandle, ConcurrencyLayer, Deadline,
     DeadlineLayer, Failover, FailoverHandle, FailoverLayer, Prepare, PrepareLayer, RateLimit,
-    RateLimitHandle, RateLimitLayer, Recovery, RecoveryLayer, Retry, RetryLayer, StreamTimeout,
+    RateLimitHandle, RateLimitLayer, Recovery, RecoveryLayer, Retry, RetryHandle, RetryLayer, StreamTimeout,
     StreamTimeoutLayer,
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct Layers {
 /// What reads and steers the layers of a stack; none for a layer that is not there.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handles {
+    pub(crate) retry: Option<RetryHandle>,
     pub(crate) cache: Option<CacheHandle>,
     pub(crate) failover: Option<FailoverHandle>,
     pub(crate) circuit_breaker: Option<CircuitBreakerHandle>,
@@ -58,6 +59,7 @@ pub(crate) struct Handles {
 impl Layers {
     pub(super) fn handles(&self) -> Handles {
         Handles {
+            retry: Some(self.retry.handle()),
             cache: self.cache.as_ref().map(CacheLayer::handle),
             failover: self.failover.as_ref().map(FailoverLayer::handle),
             circuit_breaker: self.circuit_breaker.as_ref().map(CircuitBreakerLayer::handle),

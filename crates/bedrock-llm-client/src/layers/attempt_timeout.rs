@@ -97,6 +97,7 @@ where
         }
         let Some(Bound { limit, sleep }) = this.bound else { return Poll::Pending };
         ready!(sleep.as_mut().poll(cx));
+        tracing::debug!(?limit, "an attempt took too long");
         let message = format!("an attempt took longer than {limit:?}");
         let hint = "raise the limit for an attempt if the model may think that long, or stream the answer";
         Poll::Ready(Err(Error::new(ErrorKind::Timeout, message).with_hint(hint)))

@@ -115,6 +115,7 @@ struct Bound {
 
 impl Bound {
     fn passed(self) -> Error {
+        tracing::debug!(limit = ?self.limit, "the deadline of a call passed");
         Error::new(ErrorKind::Timeout, format!("the whole call took longer than {:?}", self.limit))
             .with_hint("raise the call's time limit, or ask for less")
     }

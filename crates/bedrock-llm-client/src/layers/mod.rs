@@ -60,5 +60,5 @@ pub use rate_limit::{
     RateLimitStatus, RateStatus,
 };
 pub use recovery::{Recovery, RecoveryFuture, RecoveryLayer};
-pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryLayer, RetryPolicy};
+pub use retry::{Begun, BegunFuture, Retry, RetryBudget, RetryConfig, RetryHandle, RetryLayer, RetryPolicy};
 pub use stream_timeout::{StreamTimeout, StreamTimeoutFuture, StreamTimeoutLayer};

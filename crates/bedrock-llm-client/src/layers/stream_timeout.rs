@@ -166,12 +166,14 @@ fn watch<A: Response>(answer: &mut A, idle: Option<Duration>) {
 }
 
 fn late(limit: Duration) -> Error {
+    tracing::debug!(?limit, "a stream did not begin");
     Error::new(ErrorKind::Timeout, format!("the stream did not begin within {limit:?}"))
         .with_retry(Retry::Temporary)
         .with_hint("raise the limit for the first event if the model may think that long")
 }
 
 fn stalled(limit: Duration) -> Error {
+    tracing::debug!(?limit, "a stream fell silent");
     Error::new(ErrorKind::StreamStalled, format!("the stream said nothing for {limit:?}"))
         .with_hint("raise `stream_idle_timeout` if the model may think that long")
 }

@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 
 pub use begun::{Begun, BegunFuture};
 pub use config::{RetryBudget, RetryConfig};
-pub use policy::RetryPolicy;
+pub use policy::{RetryHandle, RetryPolicy};
 
 /// Sends a failed request again, where that can help.
 ///
@@ -68,6 +68,12 @@ impl RetryLayer {
         let RetryBudget { ttl, min_per_second, percent } = config.budget;
         let budget = Arc::new(TpsBudget::new(ttl, min_per_second, percent / 100.0));
         Ok(Self { policy: RetryPolicy::new(config, budget) })
+    }
+
+    /// Tells how often the services that this layer makes have sent requests again.
+    #[must_use]
+    pub fn handle(&self) -> RetryHandle {
+        self.policy.handle()
     }
 
     /// Puts another rule in the place of [`Error::is_retryable`] and [`RetryConfig::timeouts`].

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bedrock_llm_schema::{Error, ErrorKind, ModelId, Request};
@@ -28,11 +29,45 @@ struct Shared {
     config: RetryConfig,
     rule: Option<Rule>,
     budget: Arc<TpsBudget>,
+    counts: Arc<Counts>,
+}
+
+/// What all calls together have come to.
+#[derive(Debug, Default)]
+struct Counts {
+    retries: AtomicU64,
+    given_up: AtomicU64,
+}
+
+/// Tells how often requests were sent again. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RetryHandle(Arc<Counts>);
+
+impl RetryHandle {
+    /// How many retries there were.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.0.retries.load(Ordering::Relaxed)
+    }
+
+    /// How many calls failed though another try might have helped: attempts, budget or time had run out.
+    #[must_use]
+    pub fn given_up(&self) -> u64 {
+        self.0.given_up.load(Ordering::Relaxed)
+    }
 }
 
 impl RetryPolicy {
     pub(super) fn new(config: RetryConfig, budget: Arc<TpsBudget>) -> Self {
-        Self { shared: Arc::new(Shared { config, rule: None, budget }), attempts: 0, started: None }
+        Self {
+            shared: Arc::new(Shared { config, rule: None, budget, counts: Arc::default() }),
+            attempts: 0,
+            started: None,
+        }
+    }
+
+    pub(super) fn handle(&self) -> RetryHandle {
+        RetryHandle(Arc::clone(&self.shared.counts))
     }
 
     pub(super) fn tries_again(&self) -> bool {
@@ -121,10 +156,12 @@ where
                     ?pause,
                     "trying again"
                 );
+                self.shared.counts.retries.fetch_add(1, Ordering::Relaxed);
                 Some(sleep(pause))
             }
             Verdict::Exhausted(why) => {
                 tracing::debug!(operation = R::OPERATION.as_str(), model, kind, attempts, why, "given up");
+                self.shared.counts.given_up.fetch_add(1, Ordering::Relaxed);
                 error.note_exhausted(why);
                 None
             }

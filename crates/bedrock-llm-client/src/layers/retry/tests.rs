@@ -134,6 +134,7 @@ async fn retries_have_a_budget() {
     assert_eq!(service.seen().calls(), 10 + 5, "five retries in five seconds, for all calls");
     let error = layer.layer(service).oneshot(request()).await.unwrap_err();
     assert!(error.hint().unwrap().contains("budget"), "{error}");
+    assert_eq!((layer.handle().retries(), layer.handle().given_up()), (5, 11));
 }
 
 #[tokio::test(start_paused = true)]
