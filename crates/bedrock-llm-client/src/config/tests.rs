@@ -243,8 +243,9 @@ fn an_unknown_key_is_named_at_every_level() {
     ] {
         assert_eq!(from_env(&[(name, value)]).unwrap_err().to_string(), message);
     }
-    let secret = ClientConfig::from_toml_str("api_key = 'secret'").unwrap_err().to_string();
-    assert_eq!(secret, "unknown key `api_key`");
+    let error = ClientConfig::from_toml_str("api_key = 'a secret'").unwrap_err();
+    assert!(error.to_string().starts_with("unknown key `api_key`"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("secret"), "what an unknown key says is not shown");
 }
 
 #[test]
