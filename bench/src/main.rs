@@ -14,8 +14,8 @@ use std::alloc::System;
 use clap::Parser;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-/// Counts what is allocated; costs a few atomic additions each time, to all that is measured alike.
-#[global_allocator]
+/// Counts what is allocated. Each time costs a few atomic additions, and so it is only there for `layers`.
+#[cfg_attr(feature = "count-allocations", global_allocator)]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[derive(Parser)]

@@ -4,16 +4,22 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// Measure what a call costs through us and through the raw SDK.
+/// Measure what a call costs: `chat` beside the raw SDK, `layers` in each layer of the client.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure, and its options: `chat`, `chat --rounds 9`, `chat --help`.
+    /// What to measure, and its options: `chat --rounds 9`, `layers`, `chat --help`.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     what: Vec<String>,
 }
 
 impl Args {
     pub(crate) fn run(self) -> Result<()> {
-        shell::run(shell::cargo().args(["run", "--quiet", "--release", "-p", "bench", "--"]).args(self.what))
+        let mut cargo = shell::cargo();
+        cargo.args(["run", "--quiet", "--release", "-p", "bench"]);
+        // counting makes allocations dearer, and the other benchmarks measure them
+        if self.what.first().is_some_and(|what| what == "layers") {
+            cargo.args(["--features", "count-allocations"]);
+        }
+        shell::run(cargo.arg("--").args(self.what))
     }
 }

@@ -54,6 +54,10 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(name) = &args.subject {
         return repeat(&*find(name)?.caller(SHORT).await?, args.calls).await;
     }
+    ensure!(
+        cfg!(feature = "count-allocations"),
+        "allocations are not counted: run `cargo xtask bench layers`, which builds with `count-allocations`"
+    );
     let counts = !args.no_callgrind && callgrind::is_there();
     let mut rounds: Vec<Rounds> = SUBJECTS.iter().map(|_| Rounds::default()).collect();
     let mut callers = Vec::new();
