@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Streams in a round.
     #[arg(long, default_value_t = 40)]
     streams: u32,
+    /// Without the client's layers.
+    #[arg(long)]
+    bare: bool,
 }
 
 /// Kills the stub when the benchmark ends, however it ends.
@@ -50,7 +53,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     let endpoint = endpoint.trim();
 
     let sdk = sdk(endpoint);
-    let ours = Client::builder()
+    let builder = if args.bare { Client::bare() } else { Client::builder() };
+    let ours = builder
         .region("us-east-1")
         .credentials("AKIALOCAL", "local", None)
         .endpoint_url(endpoint)

@@ -15,7 +15,7 @@ use clap::Parser;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// Counts what is allocated. Each time costs a few atomic additions, and so it is only there for `layers`.
-#[cfg_attr(feature = "count-allocations", global_allocator)]
+#[cfg_attr(feature = "__count-allocations", global_allocator)]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[derive(Parser)]

@@ -18,7 +18,7 @@ impl Args {
         cargo.args(["run", "--quiet", "--release", "-p", "bench"]);
         // counting makes allocations dearer, and the other benchmarks measure them
         if self.what.first().is_some_and(|what| what == "layers") {
-            cargo.args(["--features", "count-allocations"]);
+            cargo.args(["--features", "__count-allocations"]);
         }
         shell::run(cargo.arg("--").args(self.what))
     }

@@ -55,8 +55,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         return repeat(&*find(name)?.caller(SHORT).await?, args.calls).await;
     }
     ensure!(
-        cfg!(feature = "count-allocations"),
-        "allocations are not counted: run `cargo xtask bench layers`, which builds with `count-allocations`"
+        cfg!(feature = "__count-allocations"),
+        "allocations are not counted: run `cargo xtask bench layers`, which builds with `__count-allocations`"
     );
     let counts = !args.no_callgrind && callgrind::is_there();
     let mut rounds: Vec<Rounds> = SUBJECTS.iter().map(|_| Rounds::default()).collect();
