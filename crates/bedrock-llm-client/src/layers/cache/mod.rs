@@ -46,8 +46,8 @@ use store::Store;
 /// Kept in memory are the answers and SHA-256 hashes of the requests, not the prompts, for [`CacheConfig::ttl`] and in
 /// [`CacheConfig::max_bytes`]. There is no thread behind it.
 ///
-/// Goes *outside* everything that costs: deadline, failover, retry. Inside retry, each attempt would be looked up, and
-/// an answer of a model that failover chose would be found for the model that was asked only by luck. A caller who waits
+/// Goes *inside* the deadline, so that the wait for another caller's answer is bounded, and *outside* all that costs:
+/// failover, retry. Inside retry, each attempt would be looked up, and an answer of a model that failover chose would be found for the model that was asked only by luck. A caller who waits
 /// for another keeps its own [`timeout`](bedrock_llm_schema::CallOptions::timeout). Does not cover readiness: a call whose
 /// answer is kept needs a service that is ready. Cancellation: dropping a future lets another caller go.
 ///
@@ -58,7 +58,7 @@ use store::Store;
 ///
 /// let cache = CacheLayer::new(CacheConfig::default().ttl(Duration::from_secs(600)))?;
 /// let answers = cache.handle();
-/// let builder = ServiceBuilder::new().layer(cache).layer(DeadlineLayer::new(Duration::from_secs(60)));
+/// let builder = ServiceBuilder::new().layer(DeadlineLayer::new(Duration::from_secs(60))).layer(cache);
 /// assert_eq!((answers.entries(), answers.hits()), (0, 0));
 /// # Ok::<(), bedrock_llm_schema::Error>(())
 /// ```
