@@ -47,8 +47,8 @@ use store::Store;
 /// [`CacheConfig::max_bytes`]. There is no thread behind it.
 ///
 /// Goes *inside* the deadline, so that the wait for another caller's answer is bounded, and *outside* all that costs:
-/// failover, retry. Inside retry, each attempt would be looked up, and an answer of a model that failover chose would be found for the model that was asked only by luck. A caller who waits
-/// for another keeps its own [`timeout`](bedrock_llm_schema::CallOptions::timeout). Does not cover readiness: a call whose
+/// failover, retry. Inside retry, each attempt would be looked up, and an answer of a model that failover chose would be
+/// found for the model that was asked only by luck. A caller who waits for another keeps its own [`timeout`](bedrock_llm_schema::CallOptions::timeout). Does not cover readiness: a call whose
 /// answer is kept needs a service that is ready. Cancellation: dropping a future lets another caller go.
 ///
 /// ```
