@@ -7,8 +7,8 @@ use std::time::Duration;
 use bedrock_llm_schema::tokens::TokenCount;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, ChatRequest, ChatResponse, ChatStream, ChatStreamRequest,
-    CountTokensRequest, CountTokensResponse, Error, ErrorKind, InvokeRequest, InvokeResponse, InvokeStream,
-    InvokeStreamRequest, StreamEvent,
+    CountTokensRequest, CountTokensResponse, EmbedRequest, EmbedResponse, Error, ErrorKind, InvokeRequest,
+    InvokeResponse, InvokeStream, InvokeStreamRequest, RerankRequest, RerankResponse, StreamEvent,
 };
 use bytes::Bytes;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -128,6 +128,22 @@ impl BlockingClient {
     /// # Errors
     /// See [`Client::send`].
     pub fn apply_guardrail(&self, request: ApplyGuardrailRequest) -> Result<ApplyGuardrailResponse, Error> {
+        self.send(request)
+    }
+
+    /// See [`Client::embed`].
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub fn embed(&self, request: EmbedRequest) -> Result<EmbedResponse, Error> {
+        self.send(request)
+    }
+
+    /// See [`Client::rerank`].
+    ///
+    /// # Errors
+    /// See [`Client::send`].
+    pub fn rerank(&self, request: RerankRequest) -> Result<RerankResponse, Error> {
         self.send(request)
     }
 

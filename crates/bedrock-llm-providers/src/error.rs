@@ -45,12 +45,31 @@ pub enum CodecError {
         /// The model's id.
         model: String,
     },
+    /// No codec is registered for the model's embeddings.
+    #[error(
+        "{model} is not known to give embeddings; where its id does not tell, name its base model in the catalog"
+    )]
+    NoEmbeddings {
+        /// The model's id.
+        model: String,
+    },
+    /// No codec is registered for the model's rankings.
+    #[error(
+        "{model} is not known to rank documents; where its id does not tell, name its base model in the catalog"
+    )]
+    NoRanking {
+        /// The model's id.
+        model: String,
+    },
 }
 
 impl From<CodecError> for Error {
     fn from(error: CodecError) -> Self {
         let kind = match &error {
-            CodecError::Unsupported { .. } | CodecError::UnknownModel { .. } => ErrorKind::Unsupported,
+            CodecError::Unsupported { .. }
+            | CodecError::UnknownModel { .. }
+            | CodecError::NoEmbeddings { .. }
+            | CodecError::NoRanking { .. } => ErrorKind::Unsupported,
             CodecError::Missing { .. } => ErrorKind::InvalidRequest,
             CodecError::Malformed { .. } => ErrorKind::Decode,
         };

@@ -7,22 +7,25 @@ use bedrock_llm_schema::model::Mode;
 use bedrock_llm_schema::{Catalog, Family, ModelId};
 use serde_json::Value;
 
-use crate::{CodecError, Provider};
+use crate::{CodecError, EmbedCodec, Provider, RerankCodec};
 
 type Matches = Arc<dyn Fn(&ModelId) -> bool + Send + Sync>;
+type Entries<T> = Vec<(Matches, Arc<T>)>;
 
 /// Picks the codec for a model. The last one registered that matches wins, so that a user's own goes before
 /// the built-in ones.
 #[derive(Clone)]
 pub struct Registry {
-    entries: Vec<(Matches, Arc<dyn Provider>)>,
+    entries: Entries<dyn Provider>,
+    embed: Entries<dyn EmbedCodec>,
+    rerank: Entries<dyn RerankCodec>,
 }
 
 impl Registry {
     /// A registry without any codec.
     #[must_use]
     pub fn empty() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), embed: Vec::new(), rerank: Vec::new() }
     }
 
     /// A registry with the codecs of this crate.
@@ -42,14 +45,53 @@ impl Registry {
         self
     }
 
+    /// The same with one more codec for embeddings, for every model that `matches`.
+    #[must_use]
+    pub fn register_embed(
+        mut self,
+        matches: impl Fn(&ModelId) -> bool + Send + Sync + 'static,
+        codec: impl EmbedCodec,
+    ) -> Self {
+        self.embed.push((Arc::new(matches), Arc::new(codec)));
+        self
+    }
+
+    /// The same with one more codec for rankings, for every model that `matches`.
+    #[must_use]
+    pub fn register_rerank(
+        mut self,
+        matches: impl Fn(&ModelId) -> bool + Send + Sync + 'static,
+        codec: impl RerankCodec,
+    ) -> Self {
+        self.rerank.push((Arc::new(matches), Arc::new(codec)));
+        self
+    }
+
     /// The codec for a model.
     ///
     /// # Errors
     /// [`CodecError::UnknownModel`] when none matches.
     pub fn get(&self, model: &ModelId) -> Result<Arc<dyn Provider>, CodecError> {
-        let found = self.entries.iter().rev().find(|(matches, _)| matches(model));
         let unknown = || CodecError::UnknownModel { model: model.to_string() };
-        found.map(|(_, provider)| Arc::clone(provider)).ok_or_else(unknown)
+        find(&self.entries, model).ok_or_else(unknown)
+    }
+
+    /// The codec for a model's embeddings.
+    ///
+    /// # Errors
+    /// [`CodecError::NoEmbeddings`] when none matches.
+    pub fn embed(&self, model: &ModelId) -> Result<Arc<dyn EmbedCodec>, CodecError> {
+        let unknown = || CodecError::NoEmbeddings { model: model.to_string() };
+        find(&self.embed, model).ok_or_else(unknown)
+    }
+
+    /// The codec for a model's rankings.
+    ///
+    /// # Errors
+    /// [`CodecError::NoRanking`] when none matches.
+    pub fn rerank(&self, model: &ModelId) -> Result<Arc<dyn RerankCodec>, CodecError> {
+        let unknown = || CodecError::NoRanking { model: model.to_string() };
+        find(&self.rerank, model).ok_or_else(unknown)
     }
 
     /// The codec for a request body. An id that does not tell the family (application profiles, provisioned and
@@ -85,6 +127,10 @@ impl Registry {
     }
 }
 
+fn find<T: ?Sized>(entries: &Entries<T>, model: &ModelId) -> Option<Arc<T>> {
+    entries.iter().rev().find(|(matches, _)| matches(model)).map(|(_, codec)| Arc::clone(codec))
+}
+
 /// A model whose bodies look like this one.
 fn looks_like(body: &[u8]) -> Option<&'static str> {
     let body: Value = serde_json::from_slice(body).ok()?;
@@ -110,6 +156,9 @@ impl Default for Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.entries.iter().map(|(_, provider)| provider.name())).finish()
+        let chat = self.entries.iter().map(|(_, codec)| codec.name());
+        let embed = self.embed.iter().map(|(_, codec)| codec.name());
+        let rerank = self.rerank.iter().map(|(_, codec)| codec.name());
+        f.debug_list().entries(chat.chain(embed).chain(rerank)).finish()
     }
 }

@@ -6,11 +6,13 @@ pub mod cache;
 pub mod content;
 pub mod context;
 pub mod conversation;
+pub mod embed;
 pub mod error;
 pub mod guardrail;
 pub mod model;
 pub mod normalize;
 pub mod request;
+pub mod rerank;
 pub mod response;
 pub mod rules;
 pub mod stream;
@@ -30,6 +32,7 @@ pub use content::tool::{
 pub use content::{CachePointBlock, CacheTtl, ContentBlock, Message, Role, SystemContentBlock};
 pub use context::{ContextPlan, ContextPolicy, OnOverflow};
 pub use conversation::Conversation;
+pub use embed::{EmbedRequest, EmbedResponse};
 pub use error::{BoxError, Error, ErrorKind, Retry, ServiceError, ThrottleScope};
 pub use guardrail::{ApplyGuardrailRequest, ApplyGuardrailResponse, GuardrailConfig};
 pub use model::{Catalog, Family, ModelConfig, ModelId};
@@ -39,6 +42,7 @@ pub use request::{
     InferenceConfig, InvokeRequest, InvokeResponse, InvokeStreamRequest, Operation, Priority, Reasoning,
     Request, StreamRecovery,
 };
+pub use rerank::{RerankRequest, RerankResponse};
 pub use response::{AnsweredBy, ChatResponse, End, Outcome, Replayable, Response, StopReason, Usage};
 pub use rules::{Violation, Violations};
 pub use stream::{Accumulator, ChatStream, InvokeStream, StreamEvent};

@@ -37,7 +37,7 @@ fn edges(graph: &Graph, member: &Member, room: &Room, broken: &mut impl FnMut(St
         }
         if rooms::matches(AWS_SDK, name) && !room.uses_aws_sdk {
             let kind = if *kind == Kind::Build { "build-depends" } else { "depends" };
-            broken(format!("{kind} on {name}, which only the client's and the embeddings' transport may"));
+            broken(format!("{kind} on {name}, which only the client's transport may"));
         }
     }
 }

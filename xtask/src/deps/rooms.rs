@@ -48,7 +48,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room { uses_aws_sdk: true, ..room(CLIENT, &[SCHEMA, PROVIDERS]) },
     Room { without: AWS_SDK, ..room(LOCAL, &[SCHEMA, PROVIDERS]) },
     Room { without: AWS_SDK, ..room(MONITOR, &[SCHEMA]) },
-    Room { uses_aws_sdk: true, ..room(EMBEDDINGS, &[SCHEMA, PROVIDERS, CLIENT]) },
+    room(EMBEDDINGS, &[SCHEMA, PROVIDERS, CLIENT]),
     Room { without: IO, without_c: true, ..room(MACROS, &[]) },
     room(AGENT, &[SCHEMA, PROVIDERS, CLIENT, MACROS]),
     Room { without: AWS_SDK, ..room(PIPELINE, &[]) },

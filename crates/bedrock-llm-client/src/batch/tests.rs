@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, Call, CallOptions, ChatRequest, ChatStream, ChatStreamRequest, CountTokensRequest,
-    ErrorKind, InvokeRequest, InvokeStreamRequest, Request, StopReason, StreamEvent, Usage,
+    EmbedRequest, ErrorKind, InvokeRequest, InvokeStreamRequest, Request, RerankRequest, StopReason,
+    StreamEvent, Usage,
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use proptest::prelude::*;
@@ -134,7 +135,14 @@ macro_rules! not_asked {
     )*};
 }
 
-not_asked!(CountTokensRequest, ApplyGuardrailRequest, InvokeRequest, InvokeStreamRequest);
+not_asked!(
+    CountTokensRequest,
+    ApplyGuardrailRequest,
+    InvokeRequest,
+    InvokeStreamRequest,
+    EmbedRequest,
+    RerankRequest
+);
 
 fn builder(seen: &Seen) -> ClientBuilder<impl ClientLayer> {
     let seen = seen.clone();

@@ -3,6 +3,7 @@
 mod mode;
 mod native;
 mod prepare;
+mod vectors;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -13,8 +14,9 @@ use std::task::{Context as TaskContext, Poll};
 use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, Call, ChatRequest, ChatResponse, ChatStream,
-    ChatStreamRequest, CountTokensRequest, CountTokensResponse, Error, ErrorKind, InvokeRequest,
-    InvokeResponse, InvokeStream, InvokeStreamRequest, ModelId, Operation, Request,
+    ChatStreamRequest, CountTokensRequest, CountTokensResponse, EmbedRequest, Error, ErrorKind,
+    InvokeRequest, InvokeResponse, InvokeStream, InvokeStreamRequest, ModelId, Operation, Request,
+    RerankRequest,
 };
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -337,4 +339,6 @@ serve! {
     ApplyGuardrailRequest => apply_guardrail,
     InvokeRequest => invoke,
     InvokeStreamRequest => invoke_stream,
+    EmbedRequest => embed,
+    RerankRequest => rerank,
 }

@@ -19,8 +19,9 @@ use std::time::Duration;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{
     ApplyGuardrailRequest, ApplyGuardrailResponse, Call, CallOptions, ChatRequest, ChatResponse, ChatStream,
-    ChatStreamRequest, CountTokensRequest, CountTokensResponse, Error, InvokeRequest, InvokeResponse,
-    InvokeStream, InvokeStreamRequest, ModelConfig, ModelId,
+    ChatStreamRequest, CountTokensRequest, CountTokensResponse, EmbedRequest, EmbedResponse, Error,
+    InvokeRequest, InvokeResponse, InvokeStream, InvokeStreamRequest, ModelConfig, ModelId, RerankRequest,
+    RerankResponse,
 };
 use tower::{Service, ServiceExt as _};
 
@@ -259,6 +260,22 @@ impl Client {
         &self,
         request: ApplyGuardrailRequest,
     ) -> Result<ApplyGuardrailResponse, Error> {
+        self.send(request).await
+    }
+
+    /// Embeds what fits into one call of the model; `bedrock-llm-embeddings` makes calls of any number of texts.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send). What the model cannot do is refused before anything is sent.
+    pub async fn embed(&self, request: EmbedRequest) -> Result<EmbedResponse, Error> {
+        self.send(request).await
+    }
+
+    /// Ranks what fits into one call of the model; `bedrock-llm-embeddings` makes calls of any number of documents.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send). What the model cannot do is refused before anything is sent.
+    pub async fn rerank(&self, request: RerankRequest) -> Result<RerankResponse, Error> {
         self.send(request).await
     }
 

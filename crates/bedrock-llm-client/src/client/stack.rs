@@ -1,8 +1,8 @@
 //! The caller's layers around the client's own, erased once.
 
 use bedrock_llm_schema::{
-    ApplyGuardrailRequest, BoxError, Call, ChatRequest, ChatStreamRequest, CountTokensRequest, Error,
-    ErrorKind, InvokeRequest, InvokeStreamRequest, Request,
+    ApplyGuardrailRequest, BoxError, Call, ChatRequest, ChatStreamRequest, CountTokensRequest, EmbedRequest,
+    Error, ErrorKind, InvokeRequest, InvokeStreamRequest, Request, RerankRequest,
 };
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt as _};
@@ -24,7 +24,7 @@ pub trait ClientRequest: Request + sealed::Pick {}
 /// layers do. The layer is applied once; what the made service shares between clones, all request types share.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not fit around the client for every request type",
-    note = "its service must be `Clone + Send + Sync + 'static` and a `Service` of `Call<R>` for R in ChatRequest, ChatStreamRequest, CountTokensRequest, ApplyGuardrailRequest, InvokeRequest and InvokeStreamRequest that keeps their responses; write it for every `R: Request`"
+    note = "its service must be `Clone + Send + Sync + 'static` and a `Service` of `Call<R>` for R in ChatRequest, ChatStreamRequest, CountTokensRequest, ApplyGuardrailRequest, InvokeRequest, InvokeStreamRequest, EmbedRequest and RerankRequest that keeps their responses; write it for every `R: Request`"
 )]
 pub trait ClientLayer: sealed::Apply {}
 
@@ -115,6 +115,8 @@ stack! {
     apply_guardrail: ApplyGuardrailRequest,
     invoke: InvokeRequest,
     invoke_stream: InvokeStreamRequest,
+    embed: EmbedRequest,
+    rerank: RerankRequest,
 }
 
 impl Stack {

@@ -34,12 +34,17 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .register(|model| is(model, &Family::Cohere, &["embed", "rerank"]), cohere::Cohere)
         .register(|model| model.family() == Family::Meta, meta::Meta)
         .register(|model| model.family() == Family::Mistral, mistral::Mistral)
+        .register_embed(|model| starts_with(model, "amazon.titan-embed-text"), titan::TitanEmbed)
 }
 
 /// Whether a model is of a family, and not one of those that do something else than chat.
 fn is(model: &ModelId, family: &Family, but_not: &[&str]) -> bool {
     let base = model.base().unwrap_or_default();
     model.family() == *family && !but_not.iter().any(|kind| base.contains(kind))
+}
+
+fn starts_with(model: &ModelId, beginning: &str) -> bool {
+    model.base().is_some_and(|base| base.starts_with(beginning))
 }
 
 /// Whether a model that is no family of ours speaks Chat Completions: imported ones and SageMaker endpoints as a

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::media::{DocumentFormat, ImageFormat, VideoFormat};
 use crate::content::{ContentBlock, ContentKind};
+use crate::embed::{EmbedPurpose, EmbedTruncation, EmbeddingType};
 use crate::{CacheTtl, ModelId, Operation};
 
 /// Declares a group of facts: each is `None` while unknown, and one group can be laid over another.
@@ -222,6 +223,52 @@ facts! {
         pub with_sampling: bool,
         /// Whether `maxTokens`, `temperature` and `topP` go together with reasoning at high effort.
         pub with_max_tokens_at_high: bool,
+    }
+
+    /// What an embedding model takes in one call, and what it gives.
+    pub struct EmbeddingFacts {
+        /// The lengths its vectors may have, the longest first; where there is one only, it cannot be asked for.
+        pub dimensions: Vec<u32>,
+        /// The types of number it gives, the usual one first.
+        pub types: Vec<EmbeddingType>,
+        /// The purposes it tells apart. Empty where it does not ask.
+        pub purposes: Vec<EmbedPurpose>,
+        /// Whether it must be told a purpose.
+        pub needs_purpose: bool,
+        /// What it can do with texts that are too long, if told. Empty where it always refuses them.
+        pub truncations: Vec<EmbedTruncation>,
+        /// Whether it can be told to scale vectors to length 1, or not to.
+        pub normalize: bool,
+        /// Whether its vectors have length 1 if nothing is said.
+        pub is_normalized: bool,
+        /// Whether a vector's beginning, scaled to length 1, is a shorter vector of the same text.
+        pub is_matryoshka: bool,
+        /// The most inputs in one call.
+        pub max_inputs: u32,
+        /// The most images in one call; 0 where it takes none.
+        pub max_images: u32,
+        /// Whether texts and images can get one vector together.
+        pub mixed: bool,
+        /// The most parts of one mixed input: 2 for a text and an image.
+        pub max_parts: u32,
+        /// The most characters of one text.
+        pub max_characters: u32,
+        /// The most tokens of one text.
+        pub max_tokens: u32,
+        /// The most tokens of all texts of one call.
+        pub max_call_tokens: u32,
+    }
+
+    /// What a reranking model takes in one call.
+    pub struct RerankFacts {
+        /// The most documents in one call.
+        pub max_documents: u32,
+        /// The most tokens of a query and one document together; what is more is cut off.
+        pub max_tokens: u32,
+        /// The most characters of a query.
+        pub max_query_characters: u32,
+        /// The most characters of a document.
+        pub max_document_characters: u32,
     }
 }
 

@@ -21,7 +21,7 @@ pub use catalog::{Catalog, KnownFact};
 pub use config::{ConfigValues, ModelConfig};
 pub use cost::Cost;
 pub use error::ConfigError;
-pub use facts::{Alphabet, CachePlace, Features};
+pub use facts::{Alphabet, CachePlace, EmbeddingFacts, Features, RerankFacts};
 pub use family::Family;
 pub use geography::Geography;
 pub use id::{ModelId, ModelIdError, ModelIdKind};

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::{
-    AccessFacts, CacheFacts, DocumentFacts, Features, ImageFacts, QuotaFacts, ReasoningFacts, SamplingFacts,
-    ToolFacts, TurnFacts, VideoFacts,
+    AccessFacts, CacheFacts, DocumentFacts, EmbeddingFacts, Features, ImageFacts, QuotaFacts, ReasoningFacts,
+    RerankFacts, SamplingFacts, ToolFacts, TurnFacts, VideoFacts,
 };
 use super::{ModelId, Prices};
 
@@ -72,6 +72,12 @@ pub struct ModelProfile {
     /// Reasoning.
     #[serde(skip_serializing_if = "ReasoningFacts::is_unknown")]
     pub reasoning: ReasoningFacts,
+    /// Embedding.
+    #[serde(skip_serializing_if = "EmbeddingFacts::is_unknown")]
+    pub embedding: EmbeddingFacts,
+    /// Reranking.
+    #[serde(skip_serializing_if = "RerankFacts::is_unknown")]
+    pub rerank: RerankFacts,
     /// What the model costs.
     #[serde(skip_serializing_if = "Prices::is_unknown")]
     pub prices: Prices,
@@ -122,6 +128,8 @@ impl ModelProfile {
         self.cache.overlay(&over.cache);
         self.quota.overlay(&over.quota);
         self.reasoning.overlay(&over.reasoning);
+        self.embedding.overlay(&over.embedding);
+        self.rerank.overlay(&over.rerank);
         self.prices.overlay(over.prices.clone());
     }
 }

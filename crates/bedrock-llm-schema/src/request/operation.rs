@@ -18,6 +18,8 @@ pub enum Operation {
     CountTokens,
     /// A guardrail on its own.
     ApplyGuardrail,
+    /// A ranking of documents.
+    Rerank,
 }
 
 impl Operation {
@@ -31,6 +33,7 @@ impl Operation {
             Self::InvokeModelWithResponseStream => "InvokeModelWithResponseStream",
             Self::CountTokens => "CountTokens",
             Self::ApplyGuardrail => "ApplyGuardrail",
+            Self::Rerank => "Rerank",
         }
     }
 

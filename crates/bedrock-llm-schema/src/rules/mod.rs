@@ -20,9 +20,10 @@ mod turns;
 use std::fmt;
 
 use crate::model::ModelProfile;
+use crate::rerank::RerankApi;
 use crate::{
-    Change, ChangeKind, ChatRequest, ChatStreamRequest, CountTokensRequest, Error, ErrorKind, ModelId,
-    Operation, ServiceError,
+    Change, ChangeKind, ChatRequest, ChatStreamRequest, CountTokensRequest, EmbedRequest, Error, ErrorKind,
+    ModelId, Operation, RerankRequest, ServiceError,
 };
 
 pub use rule::Rule;
@@ -159,6 +160,33 @@ pub fn check_chat(
     operation: Operation,
 ) -> Result<(), Violations> {
     check(request, Some(profile), operation)
+}
+
+/// Checks a request for embeddings, whose model is told beside it.
+///
+/// # Errors
+/// As for [`ChatRequest::check`].
+pub fn check_embed(
+    _request: &EmbedRequest,
+    model: &ModelId,
+    profile: &ModelProfile,
+) -> Result<(), Violations> {
+    check_model(model, profile, Operation::InvokeModel)
+}
+
+/// Checks a request for a ranking, whose model is told beside it.
+///
+/// # Errors
+/// As for [`ChatRequest::check`].
+pub fn check_rerank(
+    request: &RerankRequest,
+    model: &ModelId,
+    profile: &ModelProfile,
+) -> Result<(), Violations> {
+    match request.api {
+        RerankApi::InvokeModel => check_model(model, profile, Operation::InvokeModel),
+        RerankApi::AgentRuntime => check_model(model, profile, Operation::Rerank),
+    }
 }
 
 impl CountTokensRequest {

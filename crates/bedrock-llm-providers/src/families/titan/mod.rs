@@ -7,8 +7,11 @@
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-text.html>
 
+mod embed;
 mod request;
 mod response;
+
+pub use embed::TitanEmbed;
 
 use bedrock_llm_schema::{ChatRequest, ChatResponse};
 use bytes::Bytes;

@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod embeddings;
+
+pub use embeddings::{EmbedUsage, Embeddings};

@@ -1,0 +1,69 @@
+//! Embeddings, as they come back.
+
+use std::mem::size_of;
+use std::sync::Arc;
+
+use super::{Element, Matrix, Vectors};
+use crate::response::{AnsweredBy, Replayable, Response, Usage, json_bytes};
+use crate::wire::Extra;
+
+/// One vector per input, in the order of the inputs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EmbedResponse {
+    /// The vectors, once for each type of number that was asked for.
+    pub vectors: Vec<Vectors>,
+    /// How many tokens the inputs were, as the service counts; from the body, or else from the response's headers.
+    pub input_tokens: Option<u64>,
+    /// Members of the native body that have no name here, such as Cohere's `id` and `texts`.
+    pub extra: Extra,
+    /// The service's id for this call.
+    pub request_id: Option<String>,
+    /// Who answered, where the call could have gone to several.
+    pub answered_by: Option<Box<AnsweredBy>>,
+    /// Whether the answer came from a client's own cache of answers; its [`usage`](Response::usage) says so too.
+    pub is_replayed: bool,
+}
+
+impl EmbedResponse {
+    /// The vectors of a type of number: `f32`, `i8`, `u8` or [`Bits`](super::Bits); `None` where they did not come.
+    #[must_use]
+    pub fn view<T: Element>(&self) -> Option<&Matrix<T>> {
+        self.vectors.iter().find_map(T::view)
+    }
+
+    /// Hands over the vectors of a type of number; `None` where they did not come, or were handed over before.
+    pub fn take<T: Element>(&mut self) -> Option<Matrix<T>> {
+        let place = self.vectors.iter().position(|vectors| T::view(vectors).is_some())?;
+        T::take(self.vectors.swap_remove(place))
+    }
+}
+
+impl Response for EmbedResponse {
+    fn usage(&self) -> Option<Usage> {
+        let tokens = self.input_tokens?;
+        Some(Usage { is_replayed: self.is_replayed, ..Usage::new(tokens, 0) })
+    }
+
+    fn set_answered_by(&mut self, who: AnsweredBy) {
+        self.answered_by = Some(Box::new(who));
+    }
+}
+
+/// Kept as it is.
+impl Replayable for EmbedResponse {
+    type Kept = Self;
+
+    fn record(self, keep: impl FnOnce(Self) + Send + 'static) -> Self {
+        keep(self.clone());
+        self
+    }
+
+    fn replay(kept: &Arc<Self>) -> Option<Self> {
+        Some(Self { is_replayed: true, ..Self::clone(kept) })
+    }
+
+    fn kept_bytes(kept: &Self) -> usize {
+        let numbers = kept.vectors.iter().map(Vectors::bytes).sum::<usize>();
+        size_of::<Self>() + numbers + json_bytes(&kept.extra)
+    }
+}
