@@ -145,8 +145,12 @@ async fn attempt(entry: &Entry, arguments: Value, context: Context) -> Result<To
     outcome.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
-/// Runs work that computes or blocks off the async workers.
-pub(crate) async fn run_blocking(
+/// Runs a tool's work that computes or blocks off the async workers.
+///
+/// # Errors
+/// What the work says; [`ToolError::Panicked`] when it panics, [`ToolError::Cancelled`] when the runtime shuts down
+/// before it began.
+pub async fn run_blocking(
     work: impl FnOnce() -> Result<ToolOutput, ToolError> + Send + 'static,
 ) -> Result<ToolOutput, ToolError> {
     match tokio::task::spawn_blocking(work).await {

@@ -1,0 +1,8 @@
+use bedrock_llm_agent::tool;
+
+#[tool]
+async fn get_weather(city: String) -> String {
+    city
+}
+
+fn main() {}
