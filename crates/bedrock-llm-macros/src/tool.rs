@@ -62,12 +62,14 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> syn::Result<Tok
     let serde = quote!(#private::serde).to_string();
     let schemars = quote!(#private::schemars).to_string();
     let run = quote!(#ident::run(#(#given),*));
-    // what is wrong with the type of the answer is told where the type stands
-    let into_output = syn::Ident::new("into_tool_output", function.sig.output.span());
-    let settle = |answer: TokenStream| {
-        let value =
-            if is_result { quote!((#answer).map_err(#agent::ToolError::from_error)?) } else { answer };
-        quote!(#agent::IntoToolOutput::#into_output(#value))
+    let settle = |answer: TokenStream| match &function.sig.output {
+        _ if is_result => {
+            let value = quote!((#answer).map_err(#agent::ToolError::from_error)?);
+            quote!(#agent::IntoToolOutput::into_tool_output(#value))
+        }
+        // what is wrong with the type of the answer is told where the type stands
+        ReturnType::Type(_, output) => quote!(<#output as #agent::IntoToolOutput>::into_tool_output(#answer)),
+        ReturnType::Default => quote!(<() as #agent::IntoToolOutput>::into_tool_output(#answer)),
     };
     let call = if is_async {
         settle(quote!(#run.await))

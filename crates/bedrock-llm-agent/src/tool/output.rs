@@ -24,6 +24,10 @@ pub struct ToolOutput {
 ///
 /// A string becomes text, an object JSON. What is neither (a number, a list, nothing) is put into an object as its
 /// `result`, since the service takes objects alone as a tool's JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a tool can answer",
+    note = "derive `serde::Serialize` for it, or return `ToolOutput`"
+)]
 pub trait IntoToolOutput {
     /// The output.
     ///
