@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod blocking;
 mod cache;
 mod config;
 mod embedder;
@@ -9,6 +10,7 @@ mod error;
 mod normalize;
 mod outcome;
 
+pub use blocking::BlockingEmbedder;
 pub use cache::{EmbedCache, EmbedCacheConfig, EmbedCacheStats};
 pub use config::EmbedConfigError;
 pub use embedder::{EmbedService, EmbedStream, Embedder, EmbedderBuilder, LongText};

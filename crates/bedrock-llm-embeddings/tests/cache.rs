@@ -1,4 +1,5 @@
 //! Vectors that are kept: what is found again, and one call for all who ask at once.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

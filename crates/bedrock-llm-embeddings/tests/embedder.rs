@@ -1,4 +1,5 @@
 //! Packing, order, failures and settings, over a model that lives in the test.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Texts that are longer than the model takes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -251,7 +251,7 @@ impl<T: Element, S: EmbedService> Run<T, S> {
                 self.usage.cached = self.usage.cached.saturating_add(wide(units.len()));
             }
             Some(usage) => {
-                self.usage.input_tokens = self.usage.input_tokens.saturating_add(usage.input_tokens)
+                self.usage.input_tokens = self.usage.input_tokens.saturating_add(usage.input_tokens);
             }
             None => {}
         }
