@@ -8,6 +8,7 @@ mod rows;
 mod run;
 mod send;
 mod settings;
+mod settle;
 mod stream;
 mod unit;
 
