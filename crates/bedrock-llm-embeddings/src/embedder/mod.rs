@@ -1,5 +1,6 @@
 //! [`Embedder`]: vectors of any number of inputs.
 
+mod check;
 mod long;
 mod pack;
 mod plan;

@@ -25,7 +25,7 @@ pub(super) struct Run<T, S> {
     pub(super) plan: Arc<Plan>,
     gate: Arc<Semaphore>,
     cache: Option<EmbedCache>,
-    purpose: Option<EmbedPurpose>,
+    pub(super) purpose: Option<EmbedPurpose>,
     /// The index of the first input.
     pub(super) start: usize,
     pub(super) rows: Rows<T>,
@@ -219,8 +219,9 @@ impl<T: Element, S: EmbedService> Run<T, S> {
                 if group.is_empty() {
                     continue;
                 }
+                let Some((units, request)) = self.request(group) else { continue };
                 let (service, plan) = (self.service.clone(), Arc::clone(&self.plan));
-                running.push(send(service, plan, Arc::clone(&self.gate), self.purpose.clone(), group));
+                running.push(send(service, plan, Arc::clone(&self.gate), units, request));
             }
             match running.next().await {
                 Some((units, Answer::Came { response, inputs })) => self.answered(units, response, inputs),

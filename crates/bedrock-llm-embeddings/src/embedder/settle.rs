@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_schema::embed::{Element, EmbedInput};
 use bedrock_llm_schema::response::Response as _;
+use bedrock_llm_schema::tokens::of_text;
 use bedrock_llm_schema::{EmbedResponse, Error, ErrorKind};
 
 use super::EmbedService;
@@ -175,14 +176,16 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     }
 
     pub(super) fn too_long(&self, text: &str, limits: TextLimits) -> Error {
-        let (characters, most) = (text.chars().count(), limits.characters.unwrap_or_default());
-        let model = &self.plan.model;
-        Error::new(
-            ErrorKind::ContextOverflow,
-            format!("the text has {characters} characters, and the model takes {most}"),
-        )
-        .with_model_if_none(model)
-        .with_hint(ABOUT_LONG_TEXTS)
+        let characters = text.chars().count();
+        let message = match limits.characters.filter(|most| wide(characters) > *most) {
+            Some(most) => format!("the text has {characters} characters, and the model takes {most}"),
+            None => {
+                format!("the text has about {} tokens, more than twice what the model takes", of_text(text))
+            }
+        };
+        Error::new(ErrorKind::ContextOverflow, message)
+            .with_model_if_none(&self.plan.model)
+            .with_hint(ABOUT_LONG_TEXTS)
     }
 }
 
