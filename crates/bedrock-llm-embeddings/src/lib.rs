@@ -2,5 +2,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod embeddings;
+pub mod similarity;
 
 pub use embeddings::{EmbedUsage, Embeddings};
