@@ -266,7 +266,9 @@ impl<D> fmt::Debug for Found<'_, D> {
 #[non_exhaustive]
 pub enum TwoStageError {
     /// The corpus was embedded by another model than the query would be; nothing was sent.
-    #[error("the corpus was embedded by {corpus} and the query would be by {query}; vectors of two models cannot be compared")]
+    #[error(
+        "the corpus was embedded by {corpus} and the query would be by {query}; vectors of two models cannot be compared"
+    )]
     #[non_exhaustive]
     OtherModel {
         /// The corpus's model.
