@@ -116,6 +116,11 @@ impl<T> Matrix<T> {
         self.values
     }
 
+    /// Gives back memory that no number stands in.
+    pub fn shrink_to_fit(&mut self) {
+        self.values.shrink_to_fit();
+    }
+
     /// Adds a row that `write` appends to the numbers. Nothing is added when it fails.
     ///
     /// # Errors
