@@ -9,6 +9,7 @@ mod error;
 mod normalize;
 mod outcome;
 pub mod rerank;
+mod same_model;
 pub mod similarity;
 pub mod two_stage;
 
