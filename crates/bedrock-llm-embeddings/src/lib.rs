@@ -9,6 +9,10 @@ mod embeddings;
 mod error;
 mod normalize;
 mod outcome;
+pub mod rerank;
+mod same_model;
+pub mod similarity;
+pub mod two_stage;
 
 pub use blocking::BlockingEmbedder;
 pub use cache::{EmbedCache, EmbedCacheConfig, EmbedCacheStats};
