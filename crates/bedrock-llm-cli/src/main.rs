@@ -8,6 +8,9 @@ mod lint;
 mod local;
 mod models;
 mod print;
+mod records;
+mod show;
+mod texts;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 mod input;
 mod line;
 mod output;
-mod show;
+mod tally;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -21,12 +21,13 @@ use futures_util::stream::poll_fn;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::connect::Connection;
+use crate::connect::{ApiChoice, Connection};
 use crate::print;
+use crate::show::{EVERY, Show};
 use input::{Entry, Input, Rules};
 use line::Task;
 use output::Output;
-use show::{EVERY, Show, Tally};
+use tally::Tally;
 
 /// Exit codes: some requests failed; the user stopped it.
 const SOME_FAILED: u8 = 2;
@@ -54,6 +55,8 @@ pub(crate) struct Args {
     /// Ask again what failed for good before, too. What failed for now (throttled, timed out, …) always is.
     #[arg(long)]
     retry_errors: bool,
+    #[command(flatten)]
+    api: ApiChoice,
     #[command(flatten)]
     connection: Connection,
 }
@@ -87,6 +90,7 @@ impl Args {
             config.model.model = model.clone();
         }
         config.model.max_tokens = self.max_tokens.or(config.model.max_tokens);
+        self.api.put_into(&mut config);
         Ok(config)
     }
 }
@@ -127,7 +131,8 @@ impl Run<'_> {
             let item = tokio::select! {
                 item = batch.next() => item,
                 _ = clock.tick() => {
-                    self.show.tick(&self.desk().tally, &batch.progress());
+                    let (tally, progress) = (self.desk().tally.clone(), batch.progress());
+                    self.show.tick(tally.passed(&progress), tally.now(&progress, self.show.total()));
                     continue;
                 }
             };
@@ -135,7 +140,8 @@ impl Run<'_> {
             if let Some(error) = self.settle(item, &mut output)? {
                 fatal.get_or_insert(error);
             }
-            self.show.update(&self.desk().tally, &batch.progress());
+            let (tally, progress) = (self.desk().tally.clone(), batch.progress());
+            self.show.update(tally.passed(&progress), tally.now(&progress, self.show.total()));
         }
         output.finish()?;
         let progress = batch.progress();

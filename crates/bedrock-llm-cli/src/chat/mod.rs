@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use bedrock_llm_client::ClientConfig;
 use bedrock_llm_schema::{DocumentBlock, ImageBlock, Message, Role};
 
-use crate::connect::Connection;
+use crate::connect::{ApiChoice, Connection};
 use turn::Turn;
 
 /// The model where neither flag, file nor environment names one: cheap, fast, and takes tools and images.
@@ -50,6 +50,8 @@ pub(crate) struct Args {
     /// Print each answer as Converse JSON on one line instead of its text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    api: ApiChoice,
     #[command(flatten)]
     connection: Connection,
 }
@@ -91,6 +93,7 @@ impl Args {
         config.max_tokens = self.max_tokens.or(config.max_tokens);
         config.temperature = self.temperature.or(config.temperature);
         config.validate()?;
+        self.api.put_into(&mut whole);
         Ok(whole)
     }
 
