@@ -8,13 +8,13 @@ mod tally;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use anyhow::{Context as _, ensure};
 use bedrock_llm_client::batch::concerns_every_call;
-use bedrock_llm_client::{BatchHandle, BatchItem, Client, ClientConfig};
+use bedrock_llm_client::{BatchItem, Client, ClientConfig};
 use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::{ChatRequest, ChatResponse, ModelId};
 use futures_util::stream::poll_fn;
@@ -22,6 +22,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::connect::{ApiChoice, Connection};
+use crate::interrupt::{INTERRUPTED, on_interrupt};
 use crate::print;
 use crate::show::{EVERY, Show};
 use input::{Entry, Input, Rules};
@@ -29,9 +30,8 @@ use line::Task;
 use output::Output;
 use tally::Tally;
 
-/// Exit codes: some requests failed; the user stopped it.
+/// Exit code: some requests failed.
 const SOME_FAILED: u8 = 2;
-const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -122,7 +122,10 @@ impl Run<'_> {
         let requests = poll_fn(|cx| self.next_request(&mut entries, cx));
         let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
         let mut batch = self.client.batch_stream(requests).concurrency(concurrency);
-        let interrupted = stop_on_interrupt(batch.handle());
+        let interrupted = {
+            let handle = batch.handle();
+            on_interrupt(move || handle.stop())
+        };
         let mut clock = interval(EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         clock.tick().await;
@@ -249,22 +252,4 @@ impl Run<'_> {
         // nobody panics between two changes that belong together
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The first Ctrl-C takes no further line, the second ends the process: what is written is written.
-fn stop_on_interrupt(batch: BatchHandle) -> Arc<AtomicBool> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&interrupted);
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return; // then the system's own handling is in place
-        }
-        told.store(true, Ordering::Relaxed);
-        batch.stop();
-        eprintln!("Stopping: requests under way finish. Press Ctrl-C again to leave them.");
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    });
-    interrupted
 }

@@ -2,7 +2,7 @@
 
 mod render;
 mod session;
-mod tools;
+pub(crate) mod tools;
 mod turn;
 
 use std::io::{IsTerminal as _, Read as _};
@@ -13,10 +13,10 @@ use bedrock_llm_client::ClientConfig;
 use bedrock_llm_schema::{DocumentBlock, ImageBlock, Message, Role};
 
 use crate::connect::{ApiChoice, Connection};
-use turn::Turn;
+pub(crate) use turn::Turn;
 
 /// The model where neither flag, file nor environment names one: cheap, fast, and takes tools and images.
-const DEFAULT_MODEL: &str = "us.amazon.nova-lite-v1:0";
+pub(crate) const DEFAULT_MODEL: &str = "us.amazon.nova-lite-v1:0";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

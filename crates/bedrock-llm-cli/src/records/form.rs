@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use serde_json::Value;
 
 /// The form of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
@@ -28,6 +29,8 @@ pub(crate) enum Cell<'a> {
     Float(f32),
     /// JSON as it is written, without line breaks.
     Json(&'a str),
+    /// A value; a text stands in CSV without quotes of JSON's.
+    Value(&'a Value),
 }
 
 impl<'a> Cell<'a> {
@@ -61,6 +64,7 @@ impl Form {
                         Cell::Number(number) => serde_json::to_writer(&mut out, number)?,
                         Cell::Float(number) => serde_json::to_writer(&mut out, number)?,
                         Cell::Json(json) => out.extend_from_slice(json.as_bytes()),
+                        Cell::Value(value) => serde_json::to_writer(&mut out, value)?,
                     }
                 }
                 out.extend_from_slice(b"}\n");
@@ -72,6 +76,8 @@ impl Form {
                 Cell::Number(number) => number.to_string().into(),
                 Cell::Float(number) => number.to_string().into(),
                 Cell::Json(json) => Cow::Borrowed(*json),
+                Cell::Value(Value::String(text)) => Cow::Borrowed(text.as_str()),
+                Cell::Value(value) => value.to_string().into(),
             })),
         }
     }

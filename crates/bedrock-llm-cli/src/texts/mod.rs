@@ -2,6 +2,7 @@
 
 mod read;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -34,19 +35,65 @@ pub(crate) struct Source {
 /// One text with the place where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
-    /// The file, where there are several.
-    pub(crate) file: Option<Arc<str>>,
-    /// The number of the line where it begins, from 1; 0 for a whole file.
-    pub(crate) line: u64,
+    pub(crate) place: Place,
     pub(crate) id: Option<Value>,
     /// The text; or an object where whole objects are read; or why there is none.
     pub(crate) content: Result<Content, String>,
+}
+
+/// Where a text stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Place {
+    /// The file, where there are several, or each is one text.
+    pub(crate) file: Option<Arc<str>>,
+    /// The number of the line where it begins, from 1; 0 for a whole file.
+    pub(crate) line: u64,
+}
+
+impl Place {
+    pub(crate) fn line(&self) -> Option<u64> {
+        (self.line > 0).then_some(self.line)
+    }
+
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.line) {
+            (Some(file), 0) => f.write_str(file),
+            (Some(file), line) => write!(f, "{file}, line {line}"),
+            (None, line) => write!(f, "line {line}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Content {
     Text(String),
     Object(Map<String, Value>),
+}
+
+/// What is looked for where no member or column is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Lines, or members and columns `text`.
+    Texts,
+    /// Lines, or members and columns `query`.
+    Queries,
+    /// The objects of JSON Lines as they are.
+    Objects,
+}
+
+impl Wanted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Texts | Self::Objects => "text",
+            Self::Queries => "query",
+        }
+    }
 }
 
 /// How one file is read.
@@ -78,8 +125,18 @@ pub(crate) struct Texts {
 }
 
 impl Source {
-    /// Looks whether the files are there. `objects` says that JSON Lines are taken as they are unless a member is named.
-    pub(crate) fn open(&self, objects: bool) -> anyhow::Result<Texts> {
+    /// One file, in the form that its name tells.
+    pub(crate) fn file(path: &Path) -> Self {
+        Self { files: vec![path.to_owned()], ..Self::default() }
+    }
+
+    /// Whether each file is one text.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Looks whether the files are there.
+    pub(crate) fn open(&self, wanted: Wanted) -> anyhow::Result<Texts> {
         let standard = [PathBuf::from("-")];
         let files = if self.files.is_empty() { &standard[..] } else { &self.files };
         let is_named = self.whole || files.len() > 1;
@@ -91,23 +148,23 @@ impl Source {
                 ensure!(!found.is_dir(), "{} is a folder", path.display());
             }
             let name = is_named.then(|| Arc::from(path.display().to_string()));
-            parts.push(Part { path: path.clone(), name, shape: self.shape(path, objects) });
+            parts.push(Part { path: path.clone(), name, shape: self.shape(path, wanted) });
         }
         let standard = parts.iter().filter(|part| part.is_standard_input()).count();
         ensure!(standard < 2, "standard input can be read only once");
         Ok(Texts { parts, id_field: self.id_field.clone() })
     }
 
-    fn shape(&self, path: &Path, objects: bool) -> Shape {
+    fn shape(&self, path: &Path, wanted: Wanted) -> Shape {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let is = |name: &str| extension.eq_ignore_ascii_case(name);
         match (&self.field, &self.column) {
             _ if self.whole => Shape::Whole,
             (Some(field), _) => Shape::Member(field.clone()),
             (None, Some(column)) => Shape::Column(column.clone()),
-            (None, None) if objects => Shape::Objects,
-            (None, None) if is("jsonl") || is("ndjson") => Shape::Member("text".to_owned()),
-            (None, None) if is("csv") => Shape::Column("text".to_owned()),
+            (None, None) if wanted == Wanted::Objects => Shape::Objects,
+            (None, None) if is("jsonl") || is("ndjson") => Shape::Member(wanted.name().to_owned()),
+            (None, None) if is("csv") => Shape::Column(wanted.name().to_owned()),
             (None, None) => Shape::Lines,
         }
     }
@@ -127,6 +184,16 @@ impl Texts {
             }
         }
         Ok(Some(count))
+    }
+
+    /// Whether items say which file they are of.
+    pub(crate) fn have_names(&self) -> bool {
+        self.parts.iter().any(|part| part.name.is_some())
+    }
+
+    /// Whether standard input is read.
+    pub(crate) fn read_standard_input(&self) -> bool {
+        self.parts.iter().any(Part::is_standard_input)
     }
 
     /// Whether one of the files is this one.

@@ -6,7 +6,7 @@ use std::iter;
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 
-use super::{Content, Item, Part, Shape};
+use super::{Content, Item, Part, Place, Shape};
 
 type Source = Box<dyn BufRead + Send>;
 type Items = Box<dyn Iterator<Item = anyhow::Result<Item>> + Send>;
@@ -18,7 +18,7 @@ pub(super) fn items(part: Part, id_field: Option<String>) -> Items {
         Err(error) => return Box::new(iter::once(Err(error.into()))),
     };
     let name = part.name.clone();
-    let item = move |line, id, content| Item { file: name.clone(), line, id, content };
+    let item = move |line, id, content| Item { place: Place { file: name.clone(), line }, id, content };
     match part.shape {
         Shape::Whole => Box::new(iter::once(whole(source).map(|content| item(0, None, content)))),
         Shape::Lines => Box::new(lines(source).map(move |line| {
@@ -194,7 +194,7 @@ mod tests {
         let shown: Vec<String> = items(part, id_field.map(str::to_owned))
             .map(|item| match item {
                 Err(error) => format!("{error:#}"),
-                Ok(Item { line, id, content, .. }) => {
+                Ok(Item { place: Place { line, .. }, id, content }) => {
                     let id = id.map(|id| format!(" {id}")).unwrap_or_default();
                     match content {
                         Ok(Content::Text(text)) => format!("{line}{id} {text}"),
