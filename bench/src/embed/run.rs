@@ -72,9 +72,7 @@ impl Once {
             .endpoint_url(&self.endpoint)
             .build()
             .await?;
-        let embedder = Embedder::builder(client, self.model.id())
-            .concurrency(self.concurrency)
-            .build()?;
+        let embedder = Embedder::builder(client, self.model.id()).concurrency(self.concurrency).build()?;
         let texts = stream::iter((0..self.texts).map(text));
         let (start, cpu) = (Instant::now(), ProcessTime::now());
         let mut chunks = embedder.embed_stream(texts);

@@ -41,7 +41,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     print::line(format_args!("\n1. A chat that calls a tool: {of_whom}{}\n", chat::DEFAULT_MODEL))?;
     print::line(format_args!("> {QUESTION}"))?;
     let tools = vec![tools::DemoTool::Weather];
-    let mut request = ChatRequest::new(chat::DEFAULT_MODEL).tool(tools::DemoTool::Weather.spec()).message(QUESTION);
+    let mut request =
+        ChatRequest::new(chat::DEFAULT_MODEL).tool(tools::DemoTool::Weather.spec()).message(QUESTION);
     Turn { connected, tools, json: false, streaming: true }.run(&mut request).await?;
 
     print::line(format_args!("\n2. Texts as vectors: {of_whom}{}\n", embed::DEFAULT_MODEL))?;

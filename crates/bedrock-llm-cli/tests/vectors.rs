@@ -86,7 +86,10 @@ async fn every_form_of_input_is_read() {
     let local = LocalBedrock::start().await.unwrap();
     let run = folder.run(&local, &["embed", "a.jsonl", "b.csv", "c.txt", "--with-text"]);
     let found = records(&run.code(2).stderr(contains("a.jsonl, line 2: it has no `text`")));
-    let told: Vec<_> = found.iter().map(|record| json!([record["file"], record["line"], record["id"], record["text"]])).collect();
+    let told: Vec<_> = found
+        .iter()
+        .map(|record| json!([record["file"], record["line"], record["id"], record["text"]]))
+        .collect();
     assert_eq!(
         json!(told),
         json!([
@@ -98,12 +101,16 @@ async fn every_form_of_input_is_read() {
         ])
     );
     assert_eq!(found[1]["error"]["kind"], "bad line");
-    let run = folder.run(&local, &["embed", "a.jsonl", "--field", "/body/text", "--id-field", "key", "--with-text"]);
+    let run = folder
+        .run(&local, &["embed", "a.jsonl", "--field", "/body/text", "--id-field", "key", "--with-text"]);
     assert_eq!((&records(&run)[1]["id"], &records(&run)[1]["text"]), (&json!("k"), &json!("deep")));
     let run = folder.run(&local, &["embed", "b.csv", "--column", "note", "--with-text"]).success();
     assert_eq!((&records(&run)[0]["id"], &records(&run)[0]["text"]), (&json!("x"), &json!("n")));
     let run = folder.run(&local, &["embed", "--whole", "c.txt", "--with-text"]).success();
-    assert_eq!((&records(&run)[0]["file"], &records(&run)[0]["text"]), (&json!("c.txt"), &json!("plain\nlines\n")));
+    assert_eq!(
+        (&records(&run)[0]["file"], &records(&run)[0]["text"]),
+        (&json!("c.txt"), &json!("plain\nlines\n"))
+    );
     folder.run(&local, &["embed", "b.csv", "--column", "nope"]).code(1).stderr(contains("id, text, note"));
     folder.run(&local, &["embed", "no-such-file"]).code(1).stderr(contains("no-such-file"));
 }
@@ -113,7 +120,8 @@ async fn csv_has_a_vector_in_a_column() {
     let folder = Folder::new("csv");
     folder.write("in.txt", "say \"hi\", please\n");
     let local = LocalBedrock::start().await.unwrap();
-    let args = ["embed", "in.txt", "--format", "csv", "--with-text", "--dimensions", "256", "--output", "out.csv"];
+    let args =
+        ["embed", "in.txt", "--format", "csv", "--with-text", "--dimensions", "256", "--output", "out.csv"];
     folder.run(&local, &args).success().stdout("");
     let text = folder.read("out.csv");
     let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -179,7 +187,10 @@ async fn failures_may_go_elsewhere() {
     let local = LocalBedrock::start().await.unwrap();
     folder.run(&local, &["embed", "in.jsonl", "--failures", "bad.jsonl"]).code(2);
     let bad = folder.records("bad.jsonl");
-    assert_eq!((bad.len(), &bad[0]["line"], &bad[0]["error"]["message"]), (1, &json!(2), &json!("it has no `text`")));
+    assert_eq!(
+        (bad.len(), &bad[0]["line"], &bad[0]["error"]["message"]),
+        (1, &json!(2), &json!("it has no `text`"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +201,8 @@ async fn wherever_it_was_cut_it_is_continued() {
     for form in ["jsonl", "csv"] {
         let local = LocalBedrock::start().await.unwrap();
         let output = format!("out.{form}");
-        let args = ["embed", "in.txt", "--dimensions", "256", "--format", form, "--output", &output, "--resume"];
+        let args =
+            ["embed", "in.txt", "--dimensions", "256", "--format", form, "--output", &output, "--resume"];
         folder.run(&local, &args).success().stderr(contains("40 embedded"));
         let whole = folder.read(&output);
         for cut in [0, 5, whole.len() / 3, whole.len() / 2, whole.len() - 40, whole.len()] {
@@ -200,13 +212,26 @@ async fn wherever_it_was_cut_it_is_continued() {
             folder.run(&local, &args).success();
             assert_eq!(folder.read(&output), whole, "{form} {cut}");
             let again = local.received().len() - asked;
-            assert!(again + before >= 40 && again + before <= 42, "{form} {cut}: {again} again, {before} before");
+            assert!(
+                again + before >= 40 && again + before <= 42,
+                "{form} {cut}: {again} again, {before} before"
+            );
         }
-        let other = ["embed", "in.txt", "--dimensions", "512", "--format", form, "--output", &output, "--resume"];
+        let other =
+            ["embed", "in.txt", "--dimensions", "512", "--format", form, "--output", &output, "--resume"];
         folder.run(&local, &other).code(1).stderr(contains("dimensions was 256 and is 512"));
         folder.write("changed.txt", &lines.join("\n").replace("number 7", "number VII"));
-        let changed =
-            ["embed", "changed.txt", "--dimensions", "256", "--format", form, "--output", &output, "--resume"];
+        let changed = [
+            "embed",
+            "changed.txt",
+            "--dimensions",
+            "256",
+            "--format",
+            form,
+            "--output",
+            &output,
+            "--resume",
+        ];
         folder.run(&local, &changed).code(1).stderr(contains("line 8: ").and(contains("changed")));
         assert_eq!(folder.read(&output), whole);
     }
@@ -224,7 +249,8 @@ async fn what_every_text_would_meet_ends_it() {
     assert_eq!(folder.records("out.jsonl").len(), 0);
 }
 
-const DOCUMENTS: &str = "The Rhône rises in a glacier in Valais.\nParis is the capital of France.\nBread is made of flour.\n";
+const DOCUMENTS: &str =
+    "The Rhône rises in a glacier in Valais.\nParis is the capital of France.\nBread is made of flour.\n";
 
 #[test]
 fn documents_are_ranked() {
@@ -232,8 +258,17 @@ fn documents_are_ranked() {
     folder.write("docs.txt", DOCUMENTS);
     for model in ["cohere.rerank-v3-5:0", "amazon.rerank-v1:0"] {
         for api in ["invoke-model", "agent-runtime"] {
-            let args = ["rerank", "--local", "--query", "What is the capital of France?", "docs.txt", "--model", model];
-            let run = folder.command(&args).args(["--api", api, "--top-n", "2", "--with-text"]).assert().success();
+            let args = [
+                "rerank",
+                "--local",
+                "--query",
+                "What is the capital of France?",
+                "docs.txt",
+                "--model",
+                model,
+            ];
+            let run =
+                folder.command(&args).args(["--api", api, "--top-n", "2", "--with-text"]).assert().success();
             let found = records(&run);
             assert_eq!(found.len(), 2, "{model} {api}");
             assert_eq!(
@@ -248,8 +283,16 @@ fn documents_are_ranked() {
         .write_stdin(DOCUMENTS)
         .assert()
         .success()
-        .stdout(predicates::str::is_match(r"^   1  +[01]\.\d{4}  line 2  Paris is the capital of France\.\n").unwrap());
-    folder.command(&["rerank", "--local", "--query", "x"]).write_stdin("").assert().code(1).stderr(contains("no documents"));
+        .stdout(
+            predicates::str::is_match(r"^   1  +[01]\.\d{4}  line 2  Paris is the capital of France\.\n")
+                .unwrap(),
+        );
+    folder
+        .command(&["rerank", "--local", "--query", "x"])
+        .write_stdin("")
+        .assert()
+        .code(1)
+        .stderr(contains("no documents"));
     folder.command(&["rerank", "--local", "docs.txt"]).assert().code(2).stderr(contains("--query"));
 }
 
@@ -258,7 +301,16 @@ fn objects_are_documents_too() {
     let folder = Folder::new("objects");
     let objects = "{\"id\":\"a\",\"title\":\"Bread\",\"body\":\"made of flour\"}\n{\"id\":\"b\",\"title\":\"Paris\",\"body\":\"capital of France\"}\n";
     let run = folder
-        .command(&["rerank", "--local", "--query", "capital of France", "--objects", "--with-text", "--api", "agent-runtime"])
+        .command(&[
+            "rerank",
+            "--local",
+            "--query",
+            "capital of France",
+            "--objects",
+            "--with-text",
+            "--api",
+            "agent-runtime",
+        ])
         .write_stdin(objects)
         .assert()
         .success();
@@ -274,21 +326,51 @@ async fn many_queries_are_ranked_and_continued() {
     for form in ["jsonl", "csv"] {
         let local = LocalBedrock::start().await.unwrap();
         let output = format!("out.{form}");
-        let args = ["rerank", "--queries", "queries.jsonl", "docs.txt", "--format", form, "--output", &output, "--resume"];
-        folder.run(&local, &args).code(2).stderr(contains("3 queries ranked, 1 failed").and(contains("line 3: it has no `query`")));
+        let args = [
+            "rerank",
+            "--queries",
+            "queries.jsonl",
+            "docs.txt",
+            "--format",
+            form,
+            "--output",
+            &output,
+            "--resume",
+        ];
+        folder
+            .run(&local, &args)
+            .code(2)
+            .stderr(contains("3 queries ranked, 1 failed").and(contains("line 3: it has no `query`")));
         assert_eq!(local.received().len(), 3);
         let whole = folder.read(&output);
         // in the middle of the second ranking
-        let cut = whole.lines().take(if form == "csv" { 6 } else { 5 }).map(|line| line.len() + 1).sum::<usize>() - 4;
+        let cut =
+            whole.lines().take(if form == "csv" { 6 } else { 5 }).map(|line| line.len() + 1).sum::<usize>()
+                - 4;
         folder.write(&output, &whole[..cut]);
         folder.run(&local, &args).code(2).stderr(contains("2 queries ranked, 1 failed, 1 ranked before"));
         assert_eq!(local.received().len(), 5);
         assert_eq!(folder.read(&output), whole);
-        let other = ["rerank", "--queries", "queries.jsonl", "docs.txt", "-n", "1", "--format", form, "--output", &output, "--resume"];
+        let other = [
+            "rerank",
+            "--queries",
+            "queries.jsonl",
+            "docs.txt",
+            "-n",
+            "1",
+            "--format",
+            form,
+            "--output",
+            &output,
+            "--resume",
+        ];
         folder.run(&local, &other).code(1).stderr(contains("top_n was null and is 1"));
     }
     let found = folder.records("out.jsonl");
-    let told: Vec<_> = found.iter().map(|record| json!([record["query_line"], record["query_id"], record["rank"], record["of"]])).collect();
+    let told: Vec<_> = found
+        .iter()
+        .map(|record| json!([record["query_line"], record["query_id"], record["rank"], record["of"]]))
+        .collect();
     assert_eq!(json!(told[..4]), json!([[1, "q1", 1, 3], [1, "q1", 2, 3], [1, "q1", 3, 3], [2, null, 1, 3]]));
     assert_eq!(found.len(), 10);
     assert!(found[6]["error"]["message"].is_string());

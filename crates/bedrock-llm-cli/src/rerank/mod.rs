@@ -116,7 +116,10 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     let queries = args.queries.as_deref().map(|path| Source::file(path).open(Wanted::Queries)).transpose()?;
     if let Some(queries) = &queries {
         let both = queries.read_standard_input() && texts.read_standard_input();
-        ensure!(!both, "standard input can be read only once: name the file of the documents or that of the queries");
+        ensure!(
+            !both,
+            "standard input can be read only once: name the file of the documents or that of the queries"
+        );
     }
     for input in queries.iter().chain([&texts]) {
         ensure!(!input.is_one_of(&args.output)?, "input and output are one file");
@@ -265,15 +268,18 @@ impl Run<'_> {
                 }
             };
             match ranking {
-                Err(error) if concerns_every_call(&error) => {
-                    fatal = Some(anyhow::Error::from(error).context("stopped, since every query would fail"));
-                    break;
-                }
-                Err(error) => {
-                    failed += 1;
-                    self.show.say(format_args!("{}: {}", query.place, print::in_our_words(&error)));
-                    writer.failure(&query, &(&error).into())?;
-                }
+                Err(error) => match error.cause() {
+                    Some(cause) if !concerns_every_call(cause) => {
+                        failed += 1;
+                        self.show.say(format_args!("{}: {}", query.place, print::in_our_words(cause)));
+                        writer.failure(&query, &cause.into())?;
+                    }
+                    _ => {
+                        let error = anyhow::Error::from(error);
+                        fatal = Some(error.context("stopped, since every query would fail"));
+                        break;
+                    }
+                },
                 Ok(ranking) => match &query.bad {
                     Some(why) => {
                         failed += 1;

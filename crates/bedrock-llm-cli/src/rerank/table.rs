@@ -58,16 +58,23 @@ mod tests {
 
     #[test]
     fn lines_are_aligned_and_short() {
-        let label = |line, id: Option<&str>| Label { place: Place { file: None, line }, id: id.map(Into::into) };
+        let label =
+            |line, id: Option<&str>| Label { place: Place { file: None, line }, id: id.map(Into::into) };
         let documents = Documents {
-            content: vec![RerankDocument::Text("word ".repeat(40)), RerankDocument::Text("two\nlines".into())],
+            content: vec![
+                RerankDocument::Text("word ".repeat(40)),
+                RerankDocument::Text("two\nlines".into()),
+            ],
             labels: vec![label(1, None), label(12, Some("a"))],
         };
         let ranking = [Scored { index: 1, score: 0.87654 }, Scored { index: 0, score: -1.5 }];
         let table = of(&ranking, &documents);
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(lines[0], "   1   0.8765  a       two lines");
-        assert!(lines[1].starts_with("   2  -1.5000  line 1  word word") && lines[1].ends_with('…'), "{table}");
+        assert!(
+            lines[1].starts_with("   2  -1.5000  line 1  word word") && lines[1].ends_with('…'),
+            "{table}"
+        );
         assert_eq!(lines[1].chars().count(), 25 + CHARACTERS);
     }
 }
