@@ -43,13 +43,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let tools = vec![tools::DemoTool::Weather];
     let mut request =
         ChatRequest::new(chat::DEFAULT_MODEL).tool(tools::DemoTool::Weather.spec()).message(QUESTION);
-    Turn { connected, tools, json: false, streaming: true }.run(&mut request).await?;
+    // it holds the local endpoint, too
+    let turn = Turn { connected, tools, json: false, streaming: true };
+    turn.run(&mut request).await?;
 
     print::line(format_args!("\n2. Texts as vectors: {of_whom}{}\n", embed::DEFAULT_MODEL))?;
     vectors(client.clone()).await.context("texts could not be embedded")?;
 
     print::line(format_args!("\n3. The same texts ranked: {of_whom}{}\n", rerank::DEFAULT_MODEL))?;
-    ranking(client).await.context("texts could not be ranked")
+    ranking(client).await.context("texts could not be ranked")?;
+    drop(turn);
+    Ok(())
 }
 
 async fn vectors(client: Client) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use anyhow::{Context as _, ensure};
 use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_client::{Client, ClientConfig};
 use bedrock_llm_embeddings::{EmbedError, Embedder, Embeddings, LongText};
-use bedrock_llm_schema::embed::{Bits, EmbedPurpose, EmbeddingType};
+use bedrock_llm_schema::embed::{Bits, EmbedPurpose};
 use bedrock_llm_schema::{ModelId, Usage};
 use clap::ValueEnum as _;
 use futures_util::StreamExt as _;

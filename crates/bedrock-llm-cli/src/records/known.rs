@@ -32,6 +32,7 @@ impl Done {
     }
 
     /// How many lines were done.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.values().map(HashMap::len).sum()
     }

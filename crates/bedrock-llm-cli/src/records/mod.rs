@@ -8,7 +8,7 @@ mod output;
 
 pub(crate) use failure::Failure;
 pub(crate) use file::{RecordFile, Spans};
-pub(crate) use form::{Cell, Form, Row};
+pub(crate) use form::{Cell, Form};
 pub(crate) use known::{Before, Done, shown};
 pub(crate) use output::{Output, Plan};
 

@@ -8,9 +8,9 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_client::{Client, ClientConfig};
 use bedrock_llm_embeddings::rerank::{RerankError, Reranker};
@@ -160,7 +160,14 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
         (None, query) => one(query.unwrap_or_default()),
     };
     let show = Show::new(total.filter(|total| *total > 1))?;
-    let run = Run { args: &args, reranker: &reranker, documents: &documents, done, show: &show };
+    let run = Run {
+        args: &args,
+        reranker: &reranker,
+        documents: &documents,
+        done,
+        before: AtomicUsize::new(0),
+        show: &show,
+    };
     let outcome = run.all(queries, writer).await;
     show.finish();
     outcome
@@ -231,6 +238,8 @@ struct Run<'a> {
     reranker: &'a Reranker,
     documents: &'a Documents,
     done: Done,
+    /// How many queries were.
+    before: AtomicUsize,
     show: &'a Show,
 }
 
@@ -245,9 +254,8 @@ impl Run<'_> {
             let stop = Arc::clone(&stop);
             on_interrupt(move || stop.notify_one())
         };
-        let mut before = 0;
         let asked = stream::poll_fn(|cx| queries.poll_recv(cx)).take_until(Box::pin(stop.notified()));
-        let rankings = asked.filter_map(|item| std::future::ready(self.query(item, &mut before).transpose()));
+        let rankings = asked.filter_map(|item| std::future::ready(self.query(item).transpose()));
         let concurrency = usize::try_from(self.args.concurrency).unwrap_or(usize::MAX);
         let rankings = rankings.map(|query| async {
             let query = query?;
@@ -298,6 +306,7 @@ impl Run<'_> {
         drop(rankings);
         self.show.finish();
         if self.args.queries.is_some() {
+            let before = self.before.load(Ordering::Relaxed);
             let again = if before > 0 { format!(", {before} ranked before") } else { String::new() };
             eprintln!("{ranked} queries ranked, {failed} failed{again}");
         }
@@ -312,7 +321,7 @@ impl Run<'_> {
     }
 
     /// The query of a line, if it is to be asked.
-    fn query(&self, item: anyhow::Result<Item>, before: &mut usize) -> anyhow::Result<Option<Query>> {
+    fn query(&self, item: anyhow::Result<Item>) -> anyhow::Result<Option<Query>> {
         let item = item?;
         let (text, bad) = match item.content {
             Ok(Content::Text(text)) => (text, None),
@@ -324,7 +333,7 @@ impl Run<'_> {
         match self.done.what_of("", item.place.line, hash) {
             Before::Not => {}
             Before::Done => {
-                *before += 1;
+                self.before.fetch_add(1, Ordering::Relaxed);
                 return Ok(None);
             }
             Before::Other => bail!(
