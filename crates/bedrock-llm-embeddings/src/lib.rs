@@ -1,8 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cache;
+mod config;
+mod embedder;
 mod embeddings;
+mod error;
+mod normalize;
+mod outcome;
 pub mod rerank;
 pub mod similarity;
 
+pub use cache::{EmbedCache, EmbedCacheConfig, EmbedCacheStats};
+pub use config::EmbedConfigError;
+pub use embedder::{EmbedService, EmbedStream, Embedder, EmbedderBuilder, LongText};
 pub use embeddings::{EmbedUsage, Embeddings};
+pub use error::{EmbedError, FailedInput};
+pub use normalize::{ShortenError, ZeroRows, ZeroVector, normalize, normalize_rows, truncate_dimensions};
+pub use outcome::EmbedOutcome;

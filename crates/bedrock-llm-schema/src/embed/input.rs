@@ -8,6 +8,7 @@ use crate::content::media::ImageBlock;
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "a box would burden whoever matches")]
 pub enum EmbedInput {
     /// A text.
     Text(String),
@@ -21,6 +22,7 @@ pub enum EmbedInput {
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "a box would burden whoever matches")]
 pub enum EmbedPart {
     /// A text.
     Text(String),
