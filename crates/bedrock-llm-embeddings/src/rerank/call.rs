@@ -8,7 +8,7 @@ use tower::ServiceExt as _;
 
 use super::RerankUsage;
 use super::pieces::Piece;
-use super::reranker::{Ranker, Settings};
+use super::reranker::{RerankService, Settings};
 use crate::similarity::Scored;
 
 /// An answer that cannot be right: the source of an [`Error`] of kind [`ErrorKind::AnswerInvalid`]. All documents of its
@@ -88,7 +88,7 @@ pub(super) struct Outcome {
 }
 
 /// Asks for the best of a piece, as many as are wanted of all: any of them may be the best of all.
-pub(super) async fn rank<S: Ranker>(
+pub(super) async fn rank<S: RerankService>(
     service: S,
     settings: &Settings,
     query: String,
@@ -141,7 +141,7 @@ pub(super) async fn rank<S: Ranker>(
 }
 
 /// Whether two ids are of one model, in whatever region.
-pub(super) fn is_same_model(one: &ModelId, other: &ModelId) -> bool {
+pub(crate) fn is_same_model(one: &ModelId, other: &ModelId) -> bool {
     match (one.base(), other.base()) {
         (Some(one), Some(other)) => one == other,
         _ => one == other,

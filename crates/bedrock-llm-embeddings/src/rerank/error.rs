@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bedrock_llm_schema::{Error, ModelId};
+use bedrock_llm_schema::{Error, ErrorKind, ModelId};
 
 use super::RerankUsage;
 use crate::similarity::Scored;
@@ -58,12 +58,33 @@ impl RerankError {
         }
     }
 
+    /// Whether what is missing may be ranked if it is asked for again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.cause().is_some_and(Error::is_retryable)
+    }
+
     /// What came all the same, where calls failed.
     #[must_use]
     pub fn into_partial(self) -> Option<PartialRanking> {
         match self {
             Self::Incomplete { partial, .. } => Some(*partial),
             _ => None,
+        }
+    }
+}
+
+/// The first failure of a call, with a word on how many documents are missing; else an error of kind
+/// [`ErrorKind::InvalidRequest`]. What came all the same is lost.
+impl From<RerankError> for Error {
+    fn from(error: RerankError) -> Self {
+        let told = error.to_string();
+        match error {
+            RerankError::Incomplete { cause, .. } => {
+                let hint = cause.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
+                cause.with_hint(format!("{hint}{told}"))
+            }
+            other => Self::new(ErrorKind::InvalidRequest, told).with_source(other),
         }
     }
 }

@@ -9,10 +9,11 @@ mod reranker;
 mod run;
 
 pub use call::RankingFault;
+pub(crate) use call::is_same_model;
 pub use document::ToRerankDocument;
 pub use error::{PartialRanking, RerankError};
 pub use ranking::{Ranked, Ranking, RerankUsage};
-pub use reranker::{Ranker, Reranker};
+pub use reranker::{RerankService, Reranker};
 pub use run::Rerank;
 
 #[cfg(test)]

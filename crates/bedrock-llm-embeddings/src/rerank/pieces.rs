@@ -22,8 +22,10 @@ pub(super) struct Piece {
     pub(super) documents: Vec<RerankDocument>,
 }
 
-/// Divides the documents at some places, in order. Every piece but the last is as full as it can be: a service that
-/// counts each hundred documents as a query counts as few as it can.
+/// Divides the documents at some places, in order. Every piece but the last is as full as it can be, because each hundred
+/// documents of a call are paid for as one query.
+///
+/// Source: <https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-pricing.html>.
 ///
 /// A document that alone is larger than a call takes goes alone, and the service says what it thinks of it.
 pub(super) fn pieces<'a, D: ToRerankDocument>(

@@ -15,7 +15,7 @@ use super::pieces::{Limits, json_bytes};
 use super::{PartialRanking, Ranking, Rerank, RerankError, ToRerankDocument};
 
 /// A service that ranks the documents of one call: a [`Client`], or any tower stack around one. Whatever fits has it.
-pub trait Ranker:
+pub trait RerankService:
     Service<Call<RerankRequest>, Response = RerankResponse, Error = Error, Future: Send>
     + Clone
     + Send
@@ -24,7 +24,7 @@ pub trait Ranker:
 {
 }
 
-impl<S> Ranker for S where
+impl<S> RerankService for S where
     S: Service<Call<RerankRequest>, Response = RerankResponse, Error = Error, Future: Send>
         + Clone
         + Send
@@ -207,7 +207,7 @@ impl<S> Reranker<S> {
     }
 }
 
-impl<S: Ranker> Reranker<S> {
+impl<S: RerankService> Reranker<S> {
     /// Ranks documents; awaits to a [`Ranking`]. Nothing is sent until then.
     ///
     /// Documents are texts, JSON objects, or [what says how it is read](ToRerankDocument).

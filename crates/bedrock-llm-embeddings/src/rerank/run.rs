@@ -10,7 +10,9 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::call::{self, Outcome, RankingFault, is_same_model};
 use super::pieces::pieces;
-use super::{PartialRanking, Ranked, Ranker, Ranking, RerankError, RerankUsage, Reranker, ToRerankDocument};
+use super::{
+    PartialRanking, Ranked, Ranking, RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument,
+};
 use crate::similarity::best_first;
 
 /// A ranking to come, made by [`Reranker::rerank`]; `.await` runs it.
@@ -33,7 +35,7 @@ impl<D, S> Rerank<'_, D, S> {
     }
 }
 
-impl<'a, D: ToRerankDocument + Sync, S: Ranker> IntoFuture for Rerank<'a, D, S> {
+impl<'a, D: ToRerankDocument + Sync, S: RerankService> IntoFuture for Rerank<'a, D, S> {
     type Output = Result<Ranking<'a, D>, RerankError>;
     /// Boxed, because it has no name.
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
@@ -74,7 +76,7 @@ impl<D, S> fmt::Debug for Rerank<'_, D, S> {
 }
 
 /// Ranks what is missing. A first try is one of which nothing came yet.
-pub(super) async fn resume<'a, D: ToRerankDocument + Sync, S: Ranker>(
+pub(super) async fn resume<'a, D: ToRerankDocument + Sync, S: RerankService>(
     reranker: &Reranker<S>,
     mut partial: PartialRanking,
     documents: &'a [D],
@@ -106,7 +108,7 @@ pub(super) async fn resume<'a, D: ToRerankDocument + Sync, S: Ranker>(
 }
 
 /// Asks for all pieces, a few at a time, and gives the first failure at the end.
-async fn rank_all<D: ToRerankDocument + Sync, S: Ranker>(
+async fn rank_all<D: ToRerankDocument + Sync, S: RerankService>(
     reranker: &Reranker<S>,
     partial: &mut PartialRanking,
     documents: &[D],

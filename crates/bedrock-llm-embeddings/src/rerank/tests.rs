@@ -35,7 +35,7 @@ fn result(index: usize, relevance_score: f32) -> RerankResult {
 /// A reranker over a function of the request and the number of the call.
 fn over<F>(
     respond: impl Fn(RerankRequest, usize) -> F + Clone + Send + Sync + 'static,
-) -> (Reranker<impl Ranker>, Arc<Mutex<Vec<Call<RerankRequest>>>>)
+) -> (Reranker<impl RerankService>, Arc<Mutex<Vec<Call<RerankRequest>>>>)
 where
     F: Future<Output = Result<RerankResponse, Error>> + Send + 'static,
 {
@@ -156,7 +156,9 @@ async fn a_call_says_what_was_set() {
 async fn nothing_is_sent_for_nothing() {
     let (reranker, calls) = over(|request, _| ready(Ok(answer(&request))));
     assert!(matches!(reranker.rerank("?", &[] as &[&str]).await, Err(RerankError::NoDocuments)));
-    assert!(matches!(reranker.rerank("?", &["a"]).top_n(0).await, Err(RerankError::TopN)));
+    let error = reranker.rerank("?", &["a"]).top_n(0).await.unwrap_err();
+    assert!(matches!(error, RerankError::TopN));
+    assert_eq!(Error::from(error).kind(), &ErrorKind::InvalidRequest);
     assert!(calls.lock().unwrap().is_empty());
 }
 
@@ -252,6 +254,10 @@ async fn what_every_call_would_meet_stops_the_rest() {
     let error = reranker.max_documents(1).concurrency(2).rerank("?", &numbers(50)).await.unwrap_err();
     assert_eq!(error.to_string(), "none of 50 documents were ranked");
     assert!(calls.lock().unwrap().len() <= 3);
+    assert!(!error.is_retryable());
+    let error = Error::from(error);
+    assert_eq!(error.kind(), &ErrorKind::MissingCredentials);
+    assert_eq!(error.hint(), Some("none of 50 documents were ranked"));
 }
 
 #[test]
