@@ -197,6 +197,9 @@ impl State {
         received: &ReceivedRequest,
     ) -> Result<(Answer, Option<Mishap>), Exception> {
         let id = received.guardrail.as_ref().map_or(received.model_id.as_str(), |(id, _)| id.as_str());
+        // in an ARN, too, which is how some operations name a model
+        let base = received.model();
+        let id = base.base().filter(|_| base.is_arn()).unwrap_or(id);
         if let Some(name) = id.strip_prefix(ERROR) {
             return Err(on_demand(name, id)?);
         }

@@ -27,10 +27,11 @@ pub(crate) fn check(
         Operation::ApplyGuardrail => return Ok(Asked::Other),
         _ => rules::check_model(&model, &profile, operation).map_err(refuse)?,
     }
-    if operation != Operation::InvokeModel {
-        return Ok(Asked::Other);
-    }
-    let asked = Asked::native(received, registry, catalog)?;
+    let asked = match operation {
+        Operation::InvokeModel => Asked::native(received, registry, catalog)?,
+        Operation::Rerank => Asked::rerank(received)?,
+        _ => return Ok(Asked::Other),
+    };
     match &asked {
         Asked::Embed(it) => rules::check_embed(&it.request, &model, &profile).map_err(refuse)?,
         Asked::Rerank(it) => rules::check_rerank(&it.request, &model, &profile).map_err(refuse)?,

@@ -145,6 +145,17 @@ impl<L> ClientBuilder<L> {
         self.settings.sdk_client = Some(client);
         self
     }
+
+    /// A ready SDK client for calls to bedrock-agent-runtime, which is
+    /// [`RerankApi::AgentRuntime`](bedrock_llm_schema::rerank::RerankApi::AgentRuntime); without one they are made as
+    /// whom bedrock-runtime is called. Its identity, endpoint, interceptors and HTTP client are kept, its retries are turned
+    /// off, and it calls the regions that the client calls.
+    #[cfg(feature = "agent-runtime")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "agent-runtime")))]
+    pub fn agent_sdk_client(mut self, client: aws_sdk_bedrockagentruntime::Client) -> Self {
+        self.settings.agent_sdk_client = Some(client);
+        self
+    }
 }
 
 /// How long things may take, and the connection pool.
