@@ -32,7 +32,8 @@ const QUESTIONS: [&str; 5] = [
 async fn main() -> anyhow::Result<()> {
     let (builder, _local) = examples::connect().await?;
     let client = builder.build().await?;
-    let embedder = Embedder::builder(client.clone(), "amazon.titan-embed-text-v2:0").dimensions(512).build()?;
+    let embedder =
+        Embedder::builder(client.clone(), "amazon.titan-embed-text-v2:0").dimensions(512).build()?;
     let reranker = Reranker::new(client, "cohere.rerank-v3-5:0");
 
     let lines = include_str!("../data/passages.jsonl").lines();
@@ -40,7 +41,12 @@ async fn main() -> anyhow::Result<()> {
     // once; a program of yours would keep the vectors
     let corpus = Corpus::embed(&embedder, passages).await?;
     let vectors = corpus.embeddings();
-    println!("{} passages, {} dimensions, {} calls", vectors.len(), vectors.dimensions(), vectors.usage().calls);
+    println!(
+        "{} passages, {} dimensions, {} calls",
+        vectors.len(),
+        vectors.dimensions(),
+        vectors.usage().calls
+    );
 
     for question in QUESTIONS {
         let search = two_stage(&embedder, &reranker, &corpus, question).candidates(30);

@@ -75,6 +75,6 @@ mod tests {
             lines[1].starts_with("   2  -1.5000  line 1  word word") && lines[1].ends_with('…'),
             "{table}"
         );
-        assert_eq!(lines[1].chars().count(), 25 + CHARACTERS);
+        assert_eq!(lines[1].chars().count(), 23 + CHARACTERS);
     }
 }
