@@ -170,6 +170,7 @@ mod agent_runtime {
     use std::time::Duration;
 
     use aws_config::{BehaviorVersion, Region};
+    use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
     use bedrock_llm_schema::rerank::{RerankApi, RerankDocument};
     use bedrock_llm_schema::{Call, Request as _};
     use serde_json::Map;
@@ -237,6 +238,7 @@ mod agent_runtime {
             ("ValidationException", ErrorKind::Validation),
             ("AccessDeniedException", ErrorKind::AccessDenied),
             ("InternalServerException", ErrorKind::Internal),
+            ("BadGatewayException", ErrorKind::Unavailable),
         ] {
             let refuse = Reply::exception(name).header("retry-after", "3").on(Operation::Rerank);
             let (local, client) = start(LocalBedrock::builder().reply(refuse)).await;
@@ -272,6 +274,39 @@ mod agent_runtime {
         let error = client.rerank(request).await.unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::InvalidRequest, "{error}");
         assert!(local.received().is_empty());
+    }
+
+    /// What `AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME` says, without the environment.
+    #[derive(Debug)]
+    struct Elsewhere(String);
+
+    impl LoadServiceConfig for Elsewhere {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            let is_it = key.env() == "AWS_ENDPOINT_URL" && key.service_id() == "Bedrock Agent Runtime";
+            is_it.then(|| self.0.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_service_s_own_endpoint_is_found() {
+        let (runtime, agent) = (LocalBedrock::start().await.unwrap(), LocalBedrock::start().await.unwrap());
+        let config = offline().into_builder().service_config(Elsewhere(agent.endpoint()));
+        let config = config.endpoint_url(runtime.endpoint()).build();
+        let client = Client::bare().sdk_config(&config).credentials("a", "b", None).build().await.unwrap();
+        client.rerank(by_agent()).await.unwrap();
+        client.rerank(ranking()).await.unwrap();
+        let operations =
+            |local: &LocalBedrock| local.received().iter().map(|it| it.operation).collect::<Vec<_>>();
+        assert_eq!(operations(&agent), [Some(Operation::Rerank)]);
+        assert_eq!(operations(&runtime), [Some(Operation::InvokeModel)]);
+    }
+
+    #[tokio::test]
+    async fn who_has_no_credentials_hears_that_keys_do_not_do() {
+        let builder = Client::bare().sdk_config(&offline()).endpoint_url("http://127.0.0.1:1");
+        let error = builder.build().await.unwrap().rerank(by_agent()).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::MissingCredentials);
+        assert!(error.hint().unwrap().contains("does not take Bedrock API keys"), "{error:?}");
     }
 
     #[tokio::test]

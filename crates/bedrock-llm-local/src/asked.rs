@@ -74,8 +74,7 @@ impl Asked {
 
 impl Embed {
     pub(crate) fn answer(&self, catalog: &Catalog, started: Instant) -> Result<Answer, Exception> {
-        let facts = &catalog.profile(&self.request.model).embedding;
-        let response = offline::embed(&self.request, facts)?;
+        let response = offline::embed(&self.request, &catalog.profile(&self.request.model))?;
         let body = self.codec.encode_response(&response, &self.request).map_err(|error| unwritten(&error))?;
         let metrics = InvocationMetrics { input_token_count: response.input_tokens, ..latency(started) };
         Ok(Answer::json(body).with_metrics(&metrics))

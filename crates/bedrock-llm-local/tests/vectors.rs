@@ -100,10 +100,8 @@ async fn every_model_tells_alike_from_unlike_in_its_own_form() {
             assert!(got.header("x-amzn-bedrock-input-token-count").is_some(), "{model}");
             vectors.push(vector(&got.json()));
         }
-        let facts = &bedrock_llm_schema::Catalog::builtin().profile(&model.into()).into_owned().embedding;
-        if let Some(usual) = facts.dimensions.as_ref().and_then(|known| known.first()) {
-            assert_eq!(vectors[0].len(), *usual as usize, "{model}");
-        }
+        let usual = bedrock_llm_schema::Catalog::builtin().profile(&model.into()).output_vector_size;
+        assert_eq!(vectors[0].len(), usual.unwrap() as usize, "{model}");
         let (near, unlike) = (cosine(&vectors[0], &vectors[1]), cosine(&vectors[0], &vectors[2]));
         assert!(near > 0.6 && unlike < 0.2, "{model}: {near} {unlike}");
     }

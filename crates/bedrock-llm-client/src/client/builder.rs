@@ -86,7 +86,8 @@ impl<L> ClientBuilder<L> {
     }
 
     /// Another endpoint, such as a VPC's or `http://127.0.0.1:8080` of the local one. A region and credentials are
-    /// needed all the same, since requests are signed; the local endpoint takes any.
+    /// needed all the same, since requests are signed; the local endpoint takes any. It holds for bedrock-agent-runtime,
+    /// too; `AWS_ENDPOINT_URL_BEDROCK_RUNTIME` and `AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME` tell them apart.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.settings.endpoint_url = Some(url.into());
         self

@@ -27,8 +27,8 @@ macro_rules! tuned {
         if let Some(url) = &$settings.endpoint_url {
             config = config.endpoint_url(url);
         }
-        if let Some(http_client) = $pool.clone() {
-            config.set_http_client(Some(http_client));
+        if let Some(http_client) = $pool {
+            config.set_http_client(Some(http_client.clone()));
         }
         // one authority retries, and it is not the SDK; its stalled-stream protection fires while a model thinks
         // (awslabs/aws-sdk-rust#1287), so ours watches the streams
@@ -66,12 +66,12 @@ impl Settings {
             }
         };
         let pool = self.pool();
-        let config = tuned!(config, self, pool);
+        let config = tuned!(config, self, pool.as_ref());
         let known = config.clone().build();
         let Some(region) = known.region().filter(|region| !region.as_ref().is_empty()) else {
             return Err(Error::new(ErrorKind::MissingRegion, "no region was given").with_hint(REGION_HINT));
         };
-        let agent = self.agent(shared.as_ref(), region, pool);
+        let agent = self.agent(shared.as_ref(), region, pool.as_ref());
         Ok(Sdk::new(config, agent, self.endpoint_url.clone()))
     }
 
@@ -80,7 +80,7 @@ impl Settings {
         &self,
         _shared: Option<&SdkConfig>,
         _region: &Region,
-        _pool: Option<SharedHttpClient>,
+        _pool: Option<&SharedHttpClient>,
     ) -> Result<Agent, NoAgent> {
         Err(NoAgent::NotBuilt)
     }
@@ -91,7 +91,7 @@ impl Settings {
         &self,
         shared: Option<&SdkConfig>,
         region: &Region,
-        pool: Option<SharedHttpClient>,
+        pool: Option<&SharedHttpClient>,
     ) -> Result<Agent, NoAgent> {
         let config = match (&self.agent_sdk_client, shared) {
             (Some(client), _) => client.config().to_builder(),

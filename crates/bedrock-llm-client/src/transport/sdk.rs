@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{Error as ErasedError
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bedrock_llm_schema::{Catalog, Error, Operation};
 
-use super::agent::{Agent, NoAgent};
+use super::agent::{self, Agent, NoAgent};
 use super::call::{Context, JSON, Outgoing, Reply};
 use super::events::Opened;
 use super::failure;
@@ -82,10 +82,10 @@ impl Sdk {
         let started = Instant::now();
         let (wire, sent) = match call.context.operation {
             Operation::Rerank => {
-                let agent = self.agent.as_ref().map_err(|why| call.context.explain(why.error()))?;
+                let carrier = self.agent.as_ref().map_err(|why| call.context.explain(why.error()))?;
                 let wire = Wire::new(&Agent::VEHICLE, call, streaming);
-                let sent = agent.carry(wire.clone()).await;
-                (wire, sent.map_err(|error| self.unsent(error, "bedrock-agent-runtime")))
+                let sent = carrier.carry(wire.clone()).await;
+                (wire, sent.map_err(|error| agent::advise(self.unsent(error, "bedrock-agent-runtime"))))
             }
             _ => {
                 let wire = Wire::new(&INVOKE_MODEL, call, streaming);

@@ -28,6 +28,17 @@ pub(crate) enum NoAgent {
     Given,
 }
 
+/// Tells whoever has no credentials that the API key they may have is none to this service.
+pub(super) fn advise(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::MissingCredentials => error.with_hint(
+            "give AWS credentials, such as by `aws sso login`: bedrock-agent-runtime does not take Bedrock API keys; or rank by \
+             `RerankApi::InvokeModel`",
+        ),
+        _ => error,
+    }
+}
+
 impl NoAgent {
     pub(super) fn error(self) -> Error {
         let (message, hint) = match self {

@@ -5,7 +5,7 @@ mod project;
 mod quantize;
 
 use bedrock_llm_schema::embed::{EmbedInput, EmbedPart, EmbedTruncation, EmbeddingType};
-use bedrock_llm_schema::model::EmbeddingFacts;
+use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{EmbedRequest, EmbedResponse};
 
 pub(super) use features::Features;
@@ -22,17 +22,20 @@ const USUAL_LENGTH: usize = 1024;
 const IMAGE_TOKENS: u64 = 256;
 
 /// Answers a request for embeddings.
-pub(crate) fn embed(request: &EmbedRequest, facts: &EmbeddingFacts) -> Result<EmbedResponse, Exception> {
-    let known = facts.dimensions.as_ref().and_then(|dimensions| dimensions.first());
-    let dimensions = request.dimensions.or(known.copied()).map_or(Ok(USUAL_LENGTH), usize::try_from);
+pub(crate) fn embed(request: &EmbedRequest, profile: &ModelProfile) -> Result<EmbedResponse, Exception> {
+    let facts = &profile.embedding;
+    let known = facts.dimensions.as_ref().and_then(|dimensions| dimensions.first().copied());
+    let known = request.dimensions.or(known).or(profile.output_vector_size);
+    let dimensions = known.map_or(Ok(USUAL_LENGTH), usize::try_from);
     let dimensions = dimensions.ok().filter(|dimensions| (1..=LONGEST).contains(dimensions));
     let dimensions = dimensions
         .ok_or_else(|| Exception::validation(format!("dimensions must be from 1 to {LONGEST} here.")))?;
+    let most = facts.max_tokens.map(u64::from).or(profile.max_input_tokens);
     let normalized = request.normalize.or(facts.is_normalized).unwrap_or(true);
     let mut input_tokens = 0;
     let mut rows = Vec::with_capacity(request.inputs.len());
     for input in &request.inputs {
-        let (features, tokens) = read(input, request.truncation.as_ref(), facts.max_tokens)?;
+        let (features, tokens) = read(input, request.truncation.as_ref(), most)?;
         let mut row = project(&features, dimensions);
         if normalized {
             normalize(&mut row);
@@ -58,7 +61,7 @@ pub(crate) fn embed(request: &EmbedRequest, facts: &EmbeddingFacts) -> Result<Em
 fn read(
     input: &EmbedInput,
     truncation: Option<&EmbedTruncation>,
-    most: Option<u32>,
+    most: Option<u64>,
 ) -> Result<(Features, u64), Exception> {
     let text = |text: &str| -> Result<(Features, u64), Exception> {
         let text = fitting(text, truncation, most)?;
@@ -85,9 +88,9 @@ fn read(
 fn fitting<'a>(
     text: &'a str,
     truncation: Option<&EmbedTruncation>,
-    most: Option<u32>,
+    most: Option<u64>,
 ) -> Result<&'a str, Exception> {
-    let Some(most) = most.map(u64::from) else { return Ok(text) };
+    let Some(most) = most else { return Ok(text) };
     let tokens = count_pieces(text);
     match truncation {
         _ if tokens <= most => Ok(text),
