@@ -23,7 +23,7 @@ impl ToRerankDocument for Passage {
 const QUESTIONS: [&str; 5] = [
     "Which river carries the most water to the sea?",
     "How do the strings of a violin get their grip on the bow?",
-    "Why does a baguette have a crisp crust?",
+    "How many keys does a piano have?",
     "Which knot makes a loop that does not slip?",
     "What does the borrow checker of Rust refuse?",
 ];

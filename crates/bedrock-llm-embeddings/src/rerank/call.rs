@@ -9,6 +9,7 @@ use tower::ServiceExt as _;
 use super::RerankUsage;
 use super::pieces::Piece;
 use super::reranker::{RerankService, Settings};
+use crate::same_model::is_same_model;
 use crate::similarity::Scored;
 
 /// An answer that cannot be right: the source of an [`Error`] of kind [`ErrorKind::AnswerInvalid`]. All documents of its
@@ -113,7 +114,9 @@ pub(super) async fn rank<S: RerankService>(
             call = call.with_options(options.clone());
         }
         let answer = service.clone().oneshot(call.clone()).await?;
-        usage.add(RerankUsage { input_tokens: answer.input_tokens.unwrap_or_default(), calls: 1 });
+        if !answer.is_replayed {
+            usage.add(RerankUsage { input_tokens: answer.input_tokens.unwrap_or_default(), calls: 1 });
+        }
         let request_id = answer.request_id;
         let model = answer.answered_by.map_or_else(|| settings.model.clone(), |by| by.model);
         let fault = |fault: RankingFault| fault.into_error(&model, settings.api, request_id.as_deref());
@@ -137,14 +140,6 @@ pub(super) async fn rank<S: RerankService>(
         answered = Some(model);
         request = call.into_request();
         request.next_token = Some(token);
-    }
-}
-
-/// Whether two ids are of one model, in whatever region.
-pub(crate) fn is_same_model(one: &ModelId, other: &ModelId) -> bool {
-    match (one.base(), other.base()) {
-        (Some(one), Some(other)) => one == other,
-        _ => one == other,
     }
 }
 

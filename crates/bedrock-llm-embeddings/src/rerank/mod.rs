@@ -9,7 +9,6 @@ mod reranker;
 mod run;
 
 pub use call::RankingFault;
-pub(crate) use call::is_same_model;
 pub use document::ToRerankDocument;
 pub use error::{PartialRanking, RerankError};
 pub use ranking::{Ranked, Ranking, RerankUsage};

@@ -30,7 +30,7 @@ pub struct Ranked<'a, D> {
 pub struct RerankUsage {
     /// Tokens that were read, as the service counts; 0 where it does not say.
     pub input_tokens: u64,
-    /// Calls that were answered, a page being one.
+    /// Calls that the service answered, a page being one; an answer from the client's own cache is none.
     pub calls: u64,
 }
 

@@ -8,11 +8,12 @@ use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_schema::Error;
 use futures_util::stream::{self, StreamExt as _};
 
-use super::call::{self, Outcome, RankingFault, is_same_model};
+use super::call::{self, Outcome, RankingFault};
 use super::pieces::pieces;
 use super::{
     PartialRanking, Ranked, Ranking, RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument,
 };
+use crate::same_model::is_same_model;
 use crate::similarity::best_first;
 
 /// A ranking to come, made by [`Reranker::rerank`]; `.await` runs it.

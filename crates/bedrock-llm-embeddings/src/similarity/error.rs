@@ -1,7 +1,9 @@
 //! What cannot be compared.
 
+use bedrock_llm_schema::ModelId;
+
 /// Vectors that cannot be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimilarityError {
     /// They are not of one length: of two models, or one of them shortened.
@@ -20,5 +22,13 @@ pub enum SimilarityError {
     NotFinite {
         /// Which number, counted from 0.
         place: usize,
+    },
+    /// They are of two models.
+    #[error("vectors of {left} cannot be compared with those of {right}")]
+    Model {
+        /// The model that made the first, which is that of the queries in a search.
+        left: ModelId,
+        /// The model that made the second, which is that of the vectors searched in a search.
+        right: ModelId,
     },
 }

@@ -132,11 +132,11 @@ mod tests {
 
     #[test]
     fn two_lengths_are_never_compared() {
-        let error = SimilarityError::Length { left: 2, right: 1 };
-        assert_eq!(dot(&[1.0, 2.0], &[1.0]), Err(error));
-        assert_eq!(cosine(&[1u8, 2], &[1]), Err(error));
-        assert_eq!(euclidean_squared(&[1i8, 2], &[1]), Err(error));
-        assert_eq!(hamming(&[Bits(1), Bits(2)], &[Bits(1)]), Err(error));
+        let error = || SimilarityError::Length { left: 2, right: 1 };
+        assert_eq!(dot(&[1.0, 2.0], &[1.0]), Err(error()));
+        assert_eq!(cosine(&[1u8, 2], &[1]), Err(error()));
+        assert_eq!(euclidean_squared(&[1i8, 2], &[1]), Err(error()));
+        assert_eq!(hamming(&[Bits(1), Bits(2)], &[Bits(1)]), Err(error()));
         assert_eq!(cosine::<f32>(&[], &[]), Err(SimilarityError::Zero));
         assert_eq!(dot::<f32>(&[], &[]), Ok(0.0));
     }

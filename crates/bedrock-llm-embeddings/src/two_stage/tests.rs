@@ -64,7 +64,7 @@ async fn the_nearest_are_put_in_order() {
     assert_eq!(all.results.len(), 4);
     let metric = two_stage(&embedder, &reranker, &corpus, "bat").candidates(1).metric(Metric::Dot);
     let [found] = metric.await.unwrap().results.try_into().unwrap();
-    assert_eq!((found.index, found.similarity), (2, 5.0), "the longest has most of the letters");
+    assert_eq!((found.index, found.similarity), (2, 6.0), "the longest has most of the letters");
 }
 
 #[tokio::test]
