@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bedrock_llm_schema::embed::{Element, EmbedInput};
-use bedrock_llm_schema::{Error, ErrorKind};
+use bedrock_llm_schema::{Error, ErrorKind, Retry};
 
 use crate::{EmbedOutcome, Embeddings};
 
@@ -48,15 +48,12 @@ pub struct EmbedError<T = f32> {
 }
 
 impl<T: Element> EmbedError<T> {
-    /// Gives the outcome back where nothing failed.
-    pub(crate) fn of(outcome: EmbedOutcome<T>) -> Result<Self, EmbedOutcome<T>> {
-        let failed = outcome.failed();
-        if failed.is_empty() {
-            return Err(outcome);
-        }
+    /// Of an outcome in which something failed.
+    pub(crate) fn of(outcome: EmbedOutcome<T>) -> Self {
         // what trying again does not help is what needs somebody's eye
-        let first = failed.iter().position(|failed| !failed.error.is_retryable()).unwrap_or(0);
-        Ok(Self { outcome: Box::new(outcome), first })
+        let is_permanent = |failed: &FailedInput| failed.error.retry() == Retry::Permanent;
+        let first = outcome.failed().iter().position(is_permanent).unwrap_or(0);
+        Self { outcome: Box::new(outcome), first }
     }
 
     /// The error it is named after: that of the first input for which trying again does not help, or else of the first.
@@ -84,21 +81,34 @@ impl<T: Element> EmbedError<T> {
     }
 
     /// What became of each input.
-    #[must_use]
     pub fn outcome(&self) -> &EmbedOutcome<T> {
         &self.outcome
     }
 
     /// Hands over what became of each input.
-    #[must_use]
     pub fn into_outcome(self) -> EmbedOutcome<T> {
         *self.outcome
+    }
+
+    /// Whether [trying again](crate::Embedder::retry) can help all that failed. It is [`Exhausted`](Retry::Exhausted) where
+    /// the client has tried as often as it may: later is another matter.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        let each = || self.outcome.failed().iter().map(|failed| failed.error.retry());
+        let any = |retry| each().any(|it| it == retry);
+        if any(Retry::Permanent) {
+            Retry::Permanent
+        } else if any(Retry::Exhausted) {
+            Retry::Exhausted
+        } else {
+            Retry::Temporary
+        }
     }
 
     /// Whether all that failed may succeed if it is sent again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.outcome.failed().iter().all(|failed| failed.error.is_retryable())
+        self.retry() == Retry::Temporary
     }
 
     /// The longest the service asks to wait before the next try.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod blocking;
 mod cache;
 mod config;
 mod embedder;
@@ -13,6 +14,7 @@ mod same_model;
 pub mod similarity;
 pub mod two_stage;
 
+pub use blocking::BlockingEmbedder;
 pub use cache::{EmbedCache, EmbedCacheConfig, EmbedCacheStats};
 pub use config::EmbedConfigError;
 pub use embedder::{EmbedService, EmbedStream, Embedder, EmbedderBuilder, LongText};

@@ -94,10 +94,7 @@ impl<T: Element> EmbedOutcome<T> {
     /// # Errors
     /// When an input failed, with all that is here.
     pub fn into_result(self) -> Result<Embeddings<T>, EmbedError<T>> {
-        match EmbedError::of(self) {
-            Ok(error) => Err(error),
-            Err(whole) => Ok(whole.embeddings),
-        }
+        if self.failed.is_empty() { Ok(self.embeddings) } else { Err(EmbedError::of(self)) }
     }
 
     pub(crate) fn into_parts(self) -> (Embeddings<T>, Vec<FailedInput>, Option<EmbedPurpose>) {

@@ -1,4 +1,5 @@
 //! Packing, order, failures and settings, over a model that lives in the test.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
@@ -119,8 +120,31 @@ async fn purposes_are_those_that_the_model_knows() {
     profile.embedding.purposes = Some(vec![]);
     profile.embedding.needs_purpose = Some(false);
     assert_eq!(run(builder().profile(&profile).build().unwrap()).await, [None, None, None]);
+    let any =
+        builder().profile(&profile).purpose(EmbedPurpose::Query).query_purpose(EmbedPurpose::AudioQuery);
+    assert_eq!(run(any.build().unwrap()).await, [None, None, None]);
+    profile.embedding.purposes = Some(vec![EmbedPurpose::Document]);
     let error = builder().profile(&profile).query_purpose(EmbedPurpose::Query).build().unwrap_err();
-    assert_eq!(error.to_string(), "`query_purpose`: test.embed-v1 knows no purpose query; it knows none");
+    assert_eq!(error.to_string(), "`query_purpose`: test.embed-v1 knows no purpose query; it knows document");
+    let new = EmbedPurpose::from("brand new");
+    let unheard = builder().profile(&profile).purpose(new.clone()).build().unwrap();
+    assert_eq!(run(unheard).await.first(), Some(&Some(new)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_breaks_a_rule_is_not_sent_and_the_others_go_together() {
+    let model = Model::new();
+    let mut profile = profile();
+    profile.embedding.max_images = Some(0);
+    let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
+    let inputs = ["a".into(), " ".into(), image().into(), "b".into(), "c".into()];
+    let inputs: [bedrock_llm_schema::embed::EmbedInput; 5] = inputs;
+    let outcome = embedder.embed_each(inputs).await;
+    assert_eq!(model.texts(), [["a", "b", "c"]]);
+    let failed: Vec<_> = outcome.failed().iter().map(|failed| (failed.index, failed.error.kind())).collect();
+    assert_eq!(failed, [(1, &ErrorKind::InvalidRequest), (2, &ErrorKind::InvalidRequest)]);
+    assert!(outcome.failed()[1].error.message().contains("no images"));
+    assert_eq!(outcome.get(4).unwrap().unwrap(), vector("c"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
 //! Texts that are longer than the model takes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
@@ -58,8 +59,11 @@ async fn they_fail_and_others_do_not() {
     for failed in outcome.failed() {
         assert!(failed.error.hint().unwrap().contains("long_texts"));
     }
-    // characters can be counted here
+    // characters can be counted here, and seven tokens are far more than three
     assert!(!model.texts().concat().contains(&far_too_long));
+    let outcome = embedder.embed_each(["1 2 3 4 5 6 7", "b"]).await;
+    assert_eq!(*outcome.failed()[0].error.kind(), ErrorKind::ContextOverflow);
+    assert_eq!(model.texts().last().unwrap(), &["b"]);
     assert_eq!(model.last().truncation, Some(EmbedTruncation::Refuse));
 }
 

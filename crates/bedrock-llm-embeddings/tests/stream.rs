@@ -1,4 +1,5 @@
 //! Streams: order, completeness, memory, errors on the way.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 use bedrock_llm_embeddings::{EmbedCache, EmbedCacheConfig, Embedder};
 use bedrock_llm_schema::{Error, ErrorKind};
 use common::{MODEL, Model, numbered, profile, text, vector};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 
@@ -61,7 +62,7 @@ async fn a_consumer_who_does_not_ask_stops_the_taking() {
     assert_eq!((taken.load(Ordering::Relaxed), model.calls()), (32, 8));
     // what was out is done meanwhile
     for start in [8, 16, 24] {
-        let chunk = futures_util::FutureExt::now_or_never(chunks.next());
+        let chunk = chunks.next().now_or_never();
         assert_eq!(chunk.unwrap().unwrap().unwrap().start(), start);
     }
     drop(chunks);
@@ -137,23 +138,11 @@ async fn a_stream_that_nobody_polls_holds_up_nobody_else() {
 }
 
 #[test]
-fn it_works_in_other_runtimes_too() {
-    // no time passes here, so no runtime is needed
+fn no_runtime_is_needed_where_nothing_waits_for_time() {
     let model = Model::new().refuse(ErrorKind::Validation, |_| false);
-    let chunks: Vec<_> = futures_util::StreamExt::collect::<Vec<_>>(
-        embedder(&model, 8).embed_stream(stream::iter(numbered(20))),
-    )
-    .now();
-    assert_eq!(chunks.len(), 3);
+    let chunks = embedder(&model, 8).embed_stream(stream::iter(numbered(20))).collect::<Vec<_>>();
+    assert_eq!(chunks.now_or_never().unwrap().len(), 3);
 }
-
-trait Now: Future + Sized {
-    fn now(self) -> Self::Output {
-        futures_util::FutureExt::now_or_never(self).unwrap()
-    }
-}
-
-impl<F: Future> Now for F {}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
@@ -204,7 +193,7 @@ proptest! {
                     Ok(chunk) => {
                         for (place, row) in chunk.rows().enumerate() {
                             assert_eq!(row, vector(&format!("text {}", chunk.start() + place)));
-                            assert!(!matches!(bad.get(&(chunk.start() + place)), Some(_)));
+                            assert!(!bad.contains_key(&(chunk.start() + place)));
                         }
                         assert_eq!(chunk.start(), next);
                         next += chunk.len();

@@ -1,5 +1,7 @@
 //! Codecs of embeddings and rankings over anything a request or an answer can hold: what is written is read again.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use bedrock_llm_providers::families::agent_runtime::AgentRuntimeRerank;
 use bedrock_llm_providers::families::cohere::CohereEmbed;
 use bedrock_llm_providers::families::nova::NovaEmbed;
@@ -154,14 +156,15 @@ proptest! {
         query in text(), texts in vec(text(), 0..4), object in extra(), top_n in option::of(any::<u32>()),
         token in option::of("[a-z]{1,5}"), scores in vec(float(), 0..4), extra in extra(),
     ) {
-        let documents = texts.into_iter().map(RerankDocument::from).chain([RerankDocument::from(object)]);
+        let documents = texts.into_iter().map(RerankDocument::from);
         let request = RerankRequest { top_n, extra: extra.clone(), ..RerankRequest::new("", query) }.documents(documents);
         for codec in [InvokeRerank::cohere(), InvokeRerank::amazon()] {
             let body = codec.encode_request(&request, &request.model).unwrap();
             prop_assert_eq!(codec.decode_request(&body).unwrap(), request.clone());
         }
         let agent = RerankRequest { model: "arn:a".into(), next_token: token.clone(), ..request.clone() };
-        let agent = agent.api(RerankApi::AgentRuntime);
+        // where nothing is said, all are asked for
+        let agent = agent.api(RerankApi::AgentRuntime).document(object).top_n(top_n.unwrap_or(1));
         let body = AgentRuntimeRerank.encode_request(&agent, &agent.model).unwrap();
         prop_assert_eq!(AgentRuntimeRerank.decode_request(&body).unwrap(), agent);
 

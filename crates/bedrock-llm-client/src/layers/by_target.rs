@@ -16,6 +16,7 @@ pub(super) fn is_answered_by_a_model(operation: Operation) -> bool {
             | Operation::ConverseStream
             | Operation::InvokeModel
             | Operation::InvokeModelWithResponseStream
+            | Operation::Rerank
     )
 }
 

@@ -115,7 +115,7 @@ impl EmbedCache {
         if is_out(config.tti) {
             return bad("`cache.tti`", "above 0 and at most a year");
         }
-        Ok(Self { store: Arc::new(Store::new(&config)) })
+        Ok(Self { store: Arc::new(Store::new(config)) })
     }
 
     /// What it has done, and what it holds.
@@ -155,6 +155,9 @@ impl EmbedCacheStats {
 
 impl fmt::Debug for EmbedCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbedCache").field("stats", &self.stats()).finish()
+        f.debug_struct("EmbedCache")
+            .field("config", &self.store.config)
+            .field("stats", &self.stats())
+            .finish()
     }
 }

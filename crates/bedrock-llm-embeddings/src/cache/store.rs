@@ -19,6 +19,7 @@ pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
 /// It is moka's cache for threads, with flights of our own: an embedder packs what it has to fetch for many keys into few
 /// calls, so that what a key waits for is no future of its own.
 pub(super) struct Store {
+    pub(super) config: EmbedCacheConfig,
     vectors: Cache<Key, Entry>,
     flights: Mutex<HashMap<Key, watch::Receiver<Landing>>>,
     pub(super) counts: Counts,
@@ -55,7 +56,7 @@ pub(crate) enum Found {
 }
 
 impl Store {
-    pub(super) fn new(config: &EmbedCacheConfig) -> Self {
+    pub(super) fn new(config: EmbedCacheConfig) -> Self {
         let mut vectors =
             Cache::builder().max_capacity(config.max_bytes).weigher(|_, entry: &Entry| entry.bytes);
         if let Some(ttl) = config.ttl {
@@ -64,7 +65,7 @@ impl Store {
         if let Some(tti) = config.tti {
             vectors = vectors.time_to_idle(tti);
         }
-        Self { vectors: vectors.build(), flights: Mutex::default(), counts: Counts::default() }
+        Self { config, vectors: vectors.build(), flights: Mutex::default(), counts: Counts::default() }
     }
 
     pub(super) fn find(self: &Arc<Self>, key: Key) -> Found {

@@ -1,5 +1,6 @@
 //! [`Embedder`]: vectors of any number of inputs.
 
+mod check;
 mod long;
 mod pack;
 mod plan;
@@ -8,6 +9,7 @@ mod rows;
 mod run;
 mod send;
 mod settings;
+mod settle;
 mod stream;
 mod unit;
 
@@ -54,25 +56,32 @@ impl<S> EmbedService for S where
 /// - **Packing.** Inputs go together as the model takes them: up to so many inputs, images and tokens a call. A model that
 ///   takes one a call has several calls under way instead. Vectors have the order of the inputs, whichever call is first.
 /// - **Failures.** A call that the service refuses for its content is halved until what is to blame stands alone; the
-///   others get their vectors. Throttling and outages are the service's stack's to retry, nothing is tried twice here. What
-///   failed in the end can be [tried again](Self::retry) without the rest.
+///   others get their vectors. That takes at most twice as many calls as there are inputs. Throttling and outages are the
+///   service's stack's to retry, nothing is tried twice here. What failed in the end can be [tried again](Self::retry)
+///   without the rest.
 /// - **What the model cannot do** is an error when the embedder is built, or of that input before it is sent.
-/// - **Cancellation.** Dropping a future drops its calls.
+/// - **Cancellation.** Dropping a future drops its calls. One that is kept without being polled keeps its places, and others
+///   who want the same from a cache wait for it.
 ///
-/// ```no_run
-/// use bedrock_llm_client::Client;
+/// ```
 /// use bedrock_llm_embeddings::Embedder;
+/// # use bedrock_llm_client::Client;
+/// # use bedrock_llm_local::LocalBedrock;
 ///
-/// # async fn run() -> Result<(), bedrock_llm_schema::Error> {
-/// let client = Client::builder().region("us-east-1").build().await?;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let local = LocalBedrock::start().await?;
+/// # let client = Client::builder().endpoint_url(local.endpoint()).region("us-east-1").credentials("local", "local", None);
+/// # let client = client.build().await?;
 /// let embedder = Embedder::builder(client, "amazon.titan-embed-text-v2:0").dimensions(512).build()?;
 ///
-/// let documents = embedder.embed_documents(["The sky is blue.", "Grass is green."]).await?;
-/// let query: Vec<f32> = embedder.embed_query("What colour is the sky?").await?;
-/// for document in documents.rows() {
-///     let similarity: f32 = document.iter().zip(&query).map(|(a, b)| a * b).sum();
-///     println!("{similarity}");
-/// }
+/// let documents = embedder.embed_documents(["The sky is blue today.", "Grass is green."]).await?;
+/// let query: Vec<f32> = embedder.embed_query("Is the sky blue?").await?;
+/// assert_eq!((documents.len(), query.len()), (2, 512));
+///
+/// let similarity = |row: &[f32]| row.iter().zip(&query).map(|(a, b)| a * b).sum::<f32>();
+/// let similarities: Vec<_> = documents.rows().map(similarity).collect();
+/// assert!(similarities[0] > similarities[1]);
 /// # Ok(())
 /// # }
 /// ```
@@ -184,9 +193,11 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     ///
     /// ```no_run
     /// # use bedrock_llm_embeddings::{Embedder, Embeddings};
+    /// use bedrock_llm_schema::Retry;
+    ///
     /// # async fn run(embedder: Embedder, texts: Vec<String>) -> Result<Embeddings, bedrock_llm_schema::Error> {
     /// let embeddings = match embedder.embed(texts).await {
-    ///     Err(error) if error.is_retryable() => embedder.retry(error).await.into_result()?,
+    ///     Err(error) if error.retry() != Retry::Permanent => embedder.retry(error).await.into_result()?,
     ///     other => other?,
     /// };
     /// # Ok(embeddings)
@@ -204,7 +215,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     /// # use bedrock_llm_embeddings::Embedder;
     /// use futures_util::{StreamExt, stream};
     ///
-    /// # async fn run(embedder: Embedder, lines: impl Iterator<Item = String> + Send) -> Result<(), bedrock_llm_schema::Error> {
+    /// # async fn run(embedder: Embedder, lines: Vec<String>) -> Result<(), bedrock_llm_schema::Error> {
     /// let mut chunks = embedder.embed_stream(stream::iter(lines));
     /// while let Some(chunk) = chunks.next().await {
     ///     let chunk = chunk?;

@@ -75,16 +75,15 @@ impl CallLimits {
                 Kind::Mixed => 2,
             };
             let Some(open) = open.get_mut(kind) else { continue };
-            let both = open.map(|(place, held)| (place, held.and(load)));
-            match both.filter(|(_, both)| both.fits(self)) {
-                Some((place, both)) if let Some(group) = groups.get_mut(place) => {
-                    group.push(unit);
-                    *open = Some((place, both));
-                }
-                _ => {
-                    *open = Some((groups.len(), load));
-                    groups.push(vec![unit]);
-                }
+            let both = open.map(|(place, held)| (place, held.and(load))).filter(|(_, both)| both.fits(self));
+            if let Some((place, both)) = both
+                && let Some(group) = groups.get_mut(place)
+            {
+                group.push(unit);
+                *open = Some((place, both));
+            } else {
+                *open = Some((groups.len(), load));
+                groups.push(vec![unit]);
             }
         }
         groups

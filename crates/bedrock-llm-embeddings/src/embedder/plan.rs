@@ -171,7 +171,8 @@ impl Purposes {
             ("`query_purpose`", &settings.query_purpose),
         ] {
             if let (Some(wanted), Some(offered)) = (wanted, known)
-                && !offered.contains(wanted)
+                // what nobody knows the service may have by now, and a model that tells none apart is told none
+                && !(matches!(wanted, EmbedPurpose::Unknown(_)) || offered.is_empty() || offered.contains(wanted))
             {
                 return Err(EmbedConfigError::Purpose {
                     setting,
@@ -184,12 +185,15 @@ impl Purposes {
         let where_known =
             |purpose: EmbedPurpose| known.is_some_and(|known| known.contains(&purpose)).then_some(purpose);
         let needed = facts.needs_purpose.unwrap_or(false);
-        let or = |given: &Option<EmbedPurpose>, usual| given.clone().or_else(|| where_known(usual));
+        let is_told = known.is_none_or(|known| !known.is_empty());
+        let or = |given: &Option<EmbedPurpose>, usual| {
+            given.clone().filter(|_| is_told).or_else(|| where_known(usual))
+        };
         Ok(Self {
-            plain: settings
-                .purpose
-                .clone()
-                .or_else(|| where_known(EmbedPurpose::Document).filter(|_| needed)),
+            plain: match or(&settings.purpose, EmbedPurpose::Document) {
+                Some(purpose) if settings.purpose.is_some() || needed => Some(purpose),
+                _ => None,
+            },
             document: or(&settings.document_purpose, EmbedPurpose::Document),
             query: or(&settings.query_purpose, EmbedPurpose::Query),
             image: where_known(EmbedPurpose::Image),
@@ -256,16 +260,16 @@ fn truncation(long_texts: LongText, facts: &EmbeddingFacts) -> (Option<EmbedTrun
         LongText::TruncateEnd => can(EmbedTruncation::End),
         LongText::TruncateStart => can(EmbedTruncation::Start),
     };
-    let is_left_to_the_model = match long_texts {
-        // it counts, we estimate
-        LongText::Error => true,
-        LongText::TruncateEnd | LongText::TruncateStart => told.is_some(),
-        LongText::SplitAndPool => false,
+    let refuses =
+        told == Some(EmbedTruncation::Refuse) || facts.truncations.as_ref().is_some_and(Vec::is_empty);
+    let most = facts.max_tokens.map(u64::from);
+    let tokens = match long_texts {
+        // it counts, we estimate: only what is far too long need not be sent
+        LongText::Error => most.filter(|_| refuses).map(|most| most.saturating_mul(2)),
+        LongText::TruncateEnd | LongText::TruncateStart => most.filter(|_| told.is_none()),
+        LongText::SplitAndPool => most,
     };
-    let limits = TextLimits {
-        tokens: facts.max_tokens.filter(|_| !is_left_to_the_model).map(u64::from),
-        characters: facts.max_characters.map(u64::from),
-    };
+    let limits = TextLimits { tokens, characters: facts.max_characters.map(u64::from) };
     (told, limits)
 }
 

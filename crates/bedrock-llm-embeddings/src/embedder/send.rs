@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bedrock_llm_schema::embed::{EmbedInput, EmbedPurpose};
-use bedrock_llm_schema::rules::check_embed;
+use bedrock_llm_schema::embed::EmbedInput;
 use bedrock_llm_schema::{Call, EmbedRequest, EmbedResponse, Error, Request as _};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
@@ -18,21 +17,14 @@ pub(super) enum Answer<I> {
     Failed { error: Error, inputs: Vec<EmbedInput> },
 }
 
-/// Sends units in one call, when there is a place for it.
+/// Sends a request when there is a place for it.
 pub(super) async fn send<S: EmbedService>(
     service: S,
     plan: Arc<Plan>,
     gate: Arc<Semaphore>,
-    purpose: Option<EmbedPurpose>,
-    group: Vec<(Unit, EmbedInput)>,
+    units: Vec<Unit>,
+    request: EmbedRequest,
 ) -> (Vec<Unit>, Answer<impl FnOnce() -> Vec<EmbedInput>>) {
-    let (units, inputs): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-    // they are all of one kind
-    let purpose = inputs.first().and_then(|input| plan.purpose_of(input, purpose.as_ref()));
-    let request = EmbedRequest { inputs, ..plan.request(purpose) };
-    if let Err(violations) = check_embed(&request, &plan.model, &plan.profile) {
-        return (units, Answer::Failed { error: violations.into(), inputs: request.inputs });
-    }
     let mut call = Call::new(EmbedRequest { model: plan.model.clone(), ..request });
     if let Some(options) = &plan.options {
         call = call.with_options(Arc::clone(options));

@@ -106,7 +106,8 @@ impl<T, S> EmbedderBuilder<T, S> {
         self
     }
 
-    /// What the vectors of [`Embedder::embed`] and [`Embedder::embed_stream`] are for.
+    /// What the vectors of [`Embedder::embed`], [`Embedder::embed_each`] and [`Embedder::embed_stream`] are for. An image
+    /// alone is told as an [`Image`](EmbedPurpose::Image), where the model has that purpose.
     pub fn purpose(mut self, purpose: EmbedPurpose) -> Self {
         self.settings.purpose = Some(purpose);
         self

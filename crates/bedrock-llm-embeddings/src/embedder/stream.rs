@@ -110,7 +110,10 @@ impl<'a, T: Element, S: EmbedService> EmbedStream<'a, T, S> {
     }
 }
 
-impl<T: Element, S: EmbedService + Unpin> Stream for EmbedStream<'_, T, S> {
+/// Nothing in it is pinned in place.
+impl<T, S> Unpin for EmbedStream<'_, T, S> {}
+
+impl<T: Element, S: EmbedService> Stream for EmbedStream<'_, T, S> {
     type Item = Result<Embeddings<T>, EmbedError<T>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -61,8 +61,10 @@ fn known(request: &RerankRequest, model: &ModelId) -> Extra {
         model.insert(FIELDS.to_owned(), fields.into());
     }
     let mut configuration = Extra::from_iter([(String::from("modelConfiguration"), model.into())]);
-    if let Some(top_n) = request.top_n {
-        configuration.insert("numberOfResults".to_owned(), top_n.into());
+    // all where nothing is said: the service's own default is 5 (github.com/garrytan/gbrain/issues/3509)
+    let all = Some(request.documents.len()).filter(|count| *count > 0);
+    if let Some(results) = request.top_n.map(Value::from).or(all.map(Value::from)) {
+        configuration.insert("numberOfResults".to_owned(), results);
     }
     let source = |document| json!({"type": "INLINE", "inlineDocumentSource": Document::write(document)});
     let mut body = Extra::from_iter([

@@ -1,6 +1,8 @@
 //! Rerankers through InvokeModel: Cohere Rerank 3.5 and Amazon Rerank 1.0.
 //!
-//! - [x] query, documents, `top_n`; further members of Cohere's (`max_tokens_per_doc`, …) travel as they are
+//! - [x] query, documents of text, `top_n`; further members of Cohere's (`max_tokens_per_doc`, …) travel as they are
+//! - [x] documents of JSON, as the text that they are: the models read texts alone
+//!   (<https://docs.cohere.com/v2/reference/rerank>)
 //! - [ ] pages of results, which `Rerank` of bedrock-agent-runtime has
 //!
 //! The two bodies differ in one member: Cohere wants `api_version`, Amazon refuses it
@@ -52,10 +54,10 @@ impl InvokeRerank {
 
     /// The members that have a name in a request, and the version.
     fn known(self, request: &RerankRequest) -> Extra {
-        let documents: Vec<Value> = request.documents.iter().map(write_document).collect();
+        let documents = request.documents.iter().map(|document| document.text().into());
         let mut body = Extra::from_iter([
             ("query".to_owned(), request.query.as_str().into()),
-            ("documents".to_owned(), documents.into()),
+            ("documents".to_owned(), documents.collect::<Vec<Value>>().into()),
         ]);
         let numbers = [("top_n", request.top_n), ("api_version", self.api_version)];
         body.extend(numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), number?.into()))));
@@ -142,19 +144,12 @@ impl RerankCodec for InvokeRerank {
             index: result.index,
             relevance_score: result.relevance_score,
             document: result.document.as_ref().map(|document| match document {
-                RerankDocument::Text(text) => json!({"text": text}),
-                document => write_document(document),
+                RerankDocument::Json(object) => object.clone().into(),
+                document => json!({"text": document.text()}),
             }),
         });
         let written = Written { results: results.collect(), extra: &response.extra };
         json::write(self.name, "response", &written)
-    }
-}
-
-fn write_document(document: &RerankDocument) -> Value {
-    match document {
-        RerankDocument::Json(object) => Value::Object(object.clone()),
-        document => document.text().into(),
     }
 }
 

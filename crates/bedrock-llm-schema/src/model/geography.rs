@@ -89,6 +89,23 @@ impl Geography {
         }
     }
 
+    fn known(prefix: &str) -> Option<Self> {
+        Some(match prefix {
+            "us" => Self::Us,
+            "us-gov" => Self::UsGov,
+            "ca" => Self::Ca,
+            "mx" => Self::Mx,
+            "sa" => Self::Sa,
+            "eu" => Self::Eu,
+            "apac" => Self::Apac,
+            "jp" => Self::Jp,
+            "au" => Self::Au,
+            "in" => Self::In,
+            "global" => Self::Global,
+            _ => return None,
+        })
+    }
+
     /// The geographies whose profiles can be called from an AWS region, best first: the narrowest before `global`.
     pub(super) fn candidates(region: &str) -> &'static [Geography] {
         let area = region.split_once('-').map_or(region, |(area, _)| area);
@@ -112,20 +129,7 @@ impl Geography {
 
 impl From<&str> for Geography {
     fn from(prefix: &str) -> Self {
-        match prefix {
-            "us" => Self::Us,
-            "us-gov" => Self::UsGov,
-            "ca" => Self::Ca,
-            "mx" => Self::Mx,
-            "sa" => Self::Sa,
-            "eu" => Self::Eu,
-            "apac" => Self::Apac,
-            "jp" => Self::Jp,
-            "au" => Self::Au,
-            "in" => Self::In,
-            "global" => Self::Global,
-            other => Self::Other(other.to_owned()),
-        }
+        Self::known(prefix).unwrap_or_else(|| Self::Other(prefix.to_owned()))
     }
 }
 
@@ -142,15 +146,17 @@ pub(super) fn split(name: &str) -> (Option<Geography>, &str) {
     let Some((prefix, rest)) = name.split_once('.') else {
         return (None, name);
     };
-    let is_prefix = match Geography::from(prefix) {
-        Geography::Other(_) => {
-            !prefix.is_empty()
-                && !is_known_provider(prefix)
-                && rest.split_once('.').is_some_and(|(provider, _)| is_known_provider(provider))
-        }
-        _ => !rest.is_empty(),
-    };
-    if is_prefix { (Some(Geography::from(prefix)), rest) } else { (None, name) }
+    match Geography::known(prefix) {
+        Some(geography) if !rest.is_empty() => (Some(geography), rest),
+        None if is_unknown_geography(prefix, rest) => (Some(Geography::Other(prefix.to_owned())), rest),
+        _ => (None, name),
+    }
+}
+
+fn is_unknown_geography(prefix: &str, rest: &str) -> bool {
+    !prefix.is_empty()
+        && !is_known_provider(prefix)
+        && rest.split_once('.').is_some_and(|(provider, _)| is_known_provider(provider))
 }
 
 #[cfg(test)]

@@ -21,8 +21,12 @@ fn body() -> Value {
     })
 }
 
+fn request_of(body: &Value) -> RerankRequest {
+    AgentRuntimeRerank.decode_request(body.to_string().as_bytes()).unwrap()
+}
+
 fn again(body: &Value) -> RerankRequest {
-    let request = AgentRuntimeRerank.decode_request(body.to_string().as_bytes()).unwrap();
+    let request = request_of(body);
     let written = AgentRuntimeRerank.encode_request(&request, &request.model).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), *body);
     request
@@ -44,6 +48,17 @@ fn requests_are_read_and_written_again() {
     configuration["modelConfiguration"]["additionalModelRequestFields"] = json!({});
     configuration["numberOfResults"] = json!("1");
     assert_eq!(again(&odd).extra.keys().collect::<Vec<_>>(), [AgentRuntimeRerank::BODY]);
+
+    // the service would give five of them
+    let mut all = body();
+    let configuration = &mut all["rerankingConfiguration"]["bedrockRerankingConfiguration"];
+    configuration["numberOfResults"] = json!(2);
+    let request = RerankRequest { top_n: None, ..request_of(&all) };
+    let written = AgentRuntimeRerank.encode_request(&request, &request.model).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), all);
+    let configuration = &mut all["rerankingConfiguration"]["bedrockRerankingConfiguration"];
+    configuration.as_object_mut().unwrap().shift_remove("numberOfResults");
+    assert_eq!(again(&all).top_n, None);
 
     for (pointer, place) in [
         ("/queries", "queries[0]"),

@@ -20,7 +20,11 @@ fn requests_are_read_and_written_again() {
     let (cohere, amazon) = (InvokeRerank::cohere(), InvokeRerank::amazon());
     let body = json!({"query": "q", "documents": ["a", {"title": "b"}], "api_version": 2, "top_n": 1, "max_tokens_per_doc": 9});
     let request = again(cohere, &body);
-    assert_eq!((request.documents.len(), request.top_n, request.extra.len()), (2, Some(1), 1));
+    assert_eq!((request.documents.len(), request.top_n, request.extra.len()), (2, Some(1), 2));
+    let plain = RerankRequest { extra: Extra::new(), ..request };
+    let written: Value =
+        serde_json::from_slice(&cohere.encode_request(&plain, &"m".into()).unwrap()).unwrap();
+    assert_eq!(written["documents"], json!(["a", "{\"title\":\"b\"}"]));
     again(cohere, &json!({"query": "q", "documents": [], "api_version": 3, "top_n": null}));
     again(cohere, &json!({"query": "q", "documents": ["a"]}));
     let plain = again(amazon, &json!({"query": "q", "documents": ["a"], "top_n": 1}));
