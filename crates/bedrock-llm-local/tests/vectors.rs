@@ -72,6 +72,15 @@ fn models() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// How long a model's vectors are where nothing is said.
+fn length(model: &str) -> usize {
+    match model {
+        "amazon.nova-2-multimodal-embeddings-v1:0" => 3072,
+        "amazon.titan-embed-text-v1" | "us.cohere.embed-v4:0" => 1536,
+        _ => 1024,
+    }
+}
+
 fn with_text(body: &Value, text: &str) -> Value {
     serde_json::from_str(&body.to_string().replace("TEXT\"", &format!("{text}\""))).unwrap()
 }
@@ -100,8 +109,7 @@ async fn every_model_tells_alike_from_unlike_in_its_own_form() {
             assert!(got.header("x-amzn-bedrock-input-token-count").is_some(), "{model}");
             vectors.push(vector(&got.json()));
         }
-        let usual = bedrock_llm_schema::Catalog::builtin().profile(&model.into()).output_vector_size;
-        assert_eq!(vectors[0].len(), usual.unwrap() as usize, "{model}");
+        assert_eq!(vectors[0].len(), length(model), "{model}");
         let (near, unlike) = (cosine(&vectors[0], &vectors[1]), cosine(&vectors[0], &vectors[2]));
         assert!(near > 0.6 && unlike < 0.2, "{model}: {near} {unlike}");
     }
