@@ -152,7 +152,10 @@ async fn every_type_of_number_and_every_length_is_given() {
 async fn images_have_vectors_and_both_have_one_between() {
     let local = LocalBedrock::start().await.unwrap();
     let png = |last: u8| {
-        bedrock_llm_schema::Blob::from([b"\x89PNG\r\n\x1a\n".as_slice(), &[last; 400]].concat()).to_base64()
+        bedrock_llm_schema::Blob::from(
+            [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x09\0\0\0\x09".as_slice(), &[last; 400]].concat(),
+        )
+        .to_base64()
     };
     let embed = async |body: Value| {
         let got = invoke(&local, "amazon.titan-embed-image-v1", &body).await;

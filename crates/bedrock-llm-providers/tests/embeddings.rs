@@ -250,3 +250,96 @@ fn an_id_that_does_not_tell_leaves_it_to_the_body() {
     assert_eq!(rerank(json!({"query": "a", "documents": []})), Some("amazon-rerank"));
     assert_eq!(rerank(json!({"query": "a"})), None);
 }
+
+/// A body with one value in it replaced by another, in every way.
+fn odd(body: &Value) -> Vec<Value> {
+    let others = || [json!(null), json!(-1), json!("x"), json!([]), json!({}), json!([{}, 1]), json!(1e300)];
+    let mut found: Vec<_> = others().to_vec();
+    let mut within = |place: &dyn Fn(&mut Value) -> &mut Value, inner: &Value| {
+        found.extend(odd(inner).into_iter().map(|other| {
+            let mut body = body.clone();
+            *place(&mut body) = other;
+            body
+        }));
+    };
+    match body {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, inner)| within(&|body| &mut body[name.as_str()], inner));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(place, inner)| within(&|body| &mut body[place], inner));
+        }
+        _ => {}
+    }
+    found
+}
+
+/// Without null members.
+fn told(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let told = members.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(told.map(|(name, value)| (name, self::told(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(told).collect(),
+        other => other,
+    }
+}
+
+#[test]
+fn odd_bodies_are_refused_or_come_back_as_they_were() {
+    let image = "data:image/png;base64,iVBORw0KGgo=";
+    let part = json!({"type": "image_url", "image_url": {"url": image}});
+    let source =
+        json!({"type": "INLINE", "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": "a"}}});
+    let bodies = [
+        json!({"inputText": "a", "inputImage": "iVBORw0KGgo=", "embeddingConfig": {"outputEmbeddingLength": 5},
+            "dimensions": 5, "normalize": true, "embeddingTypes": ["float"]}),
+        json!({"texts": ["a", "b"], "input_type": "image", "truncate": "END", "embedding_types": ["int8"], "output_dimension": 5}),
+        json!({"images": [image]}),
+        json!({"inputs": [{"content": [{"type": "text", "text": "a"}, part]}]}),
+        json!({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": {"embeddingPurpose": "CLUSTERING",
+            "embeddingDimension": 5, "text": {"value": "a", "truncationMode": "END"}}}),
+        json!({"singleEmbeddingParams": {"image": {"format": "png", "source": {"bytes": "aGVsbG8="}}}}),
+        json!({"query": "a", "documents": ["a", {"b": "c"}], "top_n": 1, "api_version": 2}),
+        json!({"queries": [{"type": "TEXT", "textQuery": {"text": "a"}}], "sources": [source], "nextToken": "a",
+            "rerankingConfiguration": {"type": "BEDROCK_RERANKING_MODEL", "bedrockRerankingConfiguration": {
+                "numberOfResults": 1, "modelConfiguration": {"modelArn": "a", "additionalModelRequestFields": {"a": 1}}}}}),
+        json!({"embedding": [0.5], "embeddingsByType": {"binary": [1, 0, 1, 0, 1, 0, 1, 0]}, "inputTextTokenCount": 1}),
+        json!({"embeddings": {"float": [[0.5], [1]], "int8": [[1], [2]]}, "texts": ["a"]}),
+        json!({"embeddings": [{"embedding": [0.5], "embeddingType": "TEXT"}]}),
+        json!({"results": [{"index": 0, "relevance_score": 0.5, "relevanceScore": 0.5, "document": {"text": "a"}}]}),
+    ];
+    let registry = Registry::builtin();
+    let metrics = InvocationMetrics::default();
+    let mut count = 0;
+    for odd in bodies.iter().flat_map(odd) {
+        let bytes = odd.to_string().into_bytes();
+        let is_again =
+            |written: &[u8]| assert_eq!(told(serde_json::from_slice(written).unwrap()), told(odd.clone()));
+        for codec in registry.embed_codecs() {
+            if let Ok(request) = codec.decode_request(&bytes)
+                && let Ok(written) = codec.encode_request(&request, &request.model)
+            {
+                is_again(&written);
+                count += 1;
+            }
+            if let Ok(response) = codec.decode_response(&bytes, &metrics)
+                && let Ok(written) = codec.encode_response(&response, &EmbedRequest::default())
+            {
+                assert_eq!(codec.decode_response(&written, &metrics).unwrap().vectors, response.vectors);
+            }
+        }
+        for codec in registry.rerank_codecs().chain([&AgentRuntimeRerank as &dyn RerankCodec]) {
+            if let Ok(request) = codec.decode_request(&bytes) {
+                is_again(&codec.encode_request(&request, &request.model).unwrap());
+                count += 1;
+            }
+            if let Ok(response) = codec.decode_response(&bytes, &metrics) {
+                let written = codec.encode_response(&response).unwrap();
+                assert_eq!(codec.decode_response(&written, &metrics).unwrap().results, response.results);
+            }
+        }
+    }
+    assert!(count > 300, "{count}");
+}
