@@ -6,12 +6,11 @@ use std::time::Duration;
 use bedrock_llm_client::layers::{AttemptTimeoutLayer, RetryConfig, RetryLayer};
 use bedrock_llm_client::{Client, ClientBuilder};
 use bedrock_llm_embeddings::{
-    BlockingEmbedder, EmbedCache, EmbedCacheConfig, EmbedService, Embedder, Embeddings,
+    BlockingEmbedder, EmbedCache, EmbedCacheConfig, EmbedService, Embedder, Embeddings, LongText,
 };
 use bedrock_llm_local::{FaultPlan, LocalBedrock, Reply};
-use bedrock_llm_schema::embed::{Bits, EmbedPurpose, EmbeddingType};
-use bedrock_llm_schema::model::ModelProfile;
-use bedrock_llm_schema::{Call, ErrorKind, ModelId};
+use bedrock_llm_schema::embed::{Bits, Element, EmbedPart, EmbedPurpose};
+use bedrock_llm_schema::{Call, Catalog, Error, ErrorKind, ImageBlock, ImageFormat, ModelId};
 use futures_util::{StreamExt as _, stream};
 use tower::{ServiceBuilder, ServiceExt as _};
 
@@ -24,17 +23,6 @@ fn builder(local: &LocalBedrock) -> ClientBuilder {
 
 fn texts(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{number} green bottles hang on wall {}", number % 7)).collect()
-}
-
-/// What is known of Cohere's model; written here, so that the test does not hang on what is built in.
-fn cohere() -> ModelProfile {
-    let mut profile = ModelProfile::new(COHERE);
-    let facts = &mut profile.embedding;
-    facts.max_inputs = Some(96);
-    facts.purposes = Some(vec![EmbedPurpose::Document, EmbedPurpose::Query]);
-    facts.needs_purpose = Some(true);
-    facts.types = Some(vec![EmbeddingType::Float, EmbeddingType::Ubinary]);
-    profile
 }
 
 /// Each text gets its own vector: the same as when it is sent alone, without packing and embedder.
@@ -58,7 +46,7 @@ async fn on_a_client() {
     let local = LocalBedrock::start().await.unwrap();
     let client = builder(&local).build().await.unwrap();
     let texts = texts(200);
-    let embedder = Embedder::builder(client.clone(), COHERE).profile(&cohere()).build().unwrap();
+    let embedder = Embedder::builder(client.clone(), COHERE).build().unwrap();
     let embeddings = embedder.embed(&texts).await.unwrap();
     let sizes: Vec<_> =
         local.received().iter().map(|call| call.json["texts"].as_array().unwrap().len()).collect();
@@ -70,8 +58,88 @@ async fn on_a_client() {
     let query = embedder.embed_query("bottles").await.unwrap();
     assert_eq!(local.received().last().unwrap().json["input_type"], "search_query");
     assert_eq!(query.len(), embeddings.dimensions());
-    let bits = Embedder::builder(client, COHERE).profile(&cohere()).element::<Bits>().build().unwrap();
+    let bits = Embedder::builder(client, COHERE).element::<Bits>().build().unwrap();
     assert_eq!(bits.embed(&texts[..2]).await.unwrap().dimensions(), embeddings.dimensions());
+}
+
+/// A picture of one pixel.
+fn image() -> ImageBlock {
+    let png = [
+        0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0,
+        0, 0, 1, 8, 2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde,
+    ];
+    ImageBlock::new(ImageFormat::Png, png.to_vec())
+}
+
+/// Whether the model gives such numbers, and as many vectors as it is asked for.
+async fn gives<T: Element>(client: &Client, model: &str) -> Result<bool, Error> {
+    let Ok(embedder) = Embedder::builder(client.clone(), model).element::<T>().build() else {
+        return Ok(false);
+    };
+    let embeddings = embedder.embed(["one", "two", "three"]).await?;
+    assert_eq!(embeddings.len(), 3, "{model}");
+    Ok(true)
+}
+
+#[tokio::test]
+async fn every_model_does_what_is_known_of_it() {
+    let local = LocalBedrock::builder().always_check(true).start().await.unwrap();
+    let client = builder(&local).build().await.unwrap();
+    for model in [
+        "amazon.titan-embed-text-v1",
+        TITAN,
+        "amazon.titan-embed-image-v1",
+        "cohere.embed-english-v3",
+        "cohere.embed-multilingual-v3",
+        COHERE,
+        "us.cohere.embed-v4:0",
+        "amazon.nova-2-multimodal-embeddings-v1:0",
+    ] {
+        let profile = Catalog::builtin().profile(&ModelId::from(model)).into_owned();
+        let facts = &profile.embedding;
+        let types = facts.types.as_ref().unwrap();
+        for (gives, r#type) in [
+            (gives::<f32>(&client, model).await, "float"),
+            (gives::<i8>(&client, model).await, "int8"),
+            (gives::<u8>(&client, model).await, "uint8"),
+            (gives::<Bits>(&client, model).await, "binary"),
+        ] {
+            assert_eq!(gives.unwrap(), types.iter().any(|it| it.as_str() == r#type), "{model}, {type}");
+        }
+
+        let build = || Embedder::builder(client.clone(), model);
+        for dimensions in facts.dimensions.iter().flatten() {
+            let embedder = build().dimensions(*dimensions).normalize(true).build().unwrap();
+            let vector = embedder.embed_query("a question").await.unwrap();
+            let length: f32 = vector.iter().map(|number| number * number).sum();
+            assert_eq!(vector.len(), usize::try_from(*dimensions).unwrap(), "{model}");
+            assert!((length - 1.0).abs() < 1e-3, "{model}: {length}");
+        }
+        let shorter = build().dimensions(100).build();
+        assert_eq!(shorter.is_ok(), facts.is_matryoshka == Some(true), "{model}");
+        if let Ok(shorter) = shorter {
+            assert_eq!(shorter.embed(["a text"]).await.unwrap().dimensions(), 100);
+        }
+
+        let embedder = build().build().unwrap();
+        let outcome = embedder.embed_each([image()]).await;
+        assert_eq!(outcome.failed().is_empty(), facts.max_images != Some(0), "{model}: {outcome:?}");
+        let mixed = vec![EmbedPart::from("a pixel"), EmbedPart::from(image())];
+        let outcome = embedder.embed_each([mixed]).await;
+        assert_eq!(outcome.failed().is_empty(), facts.mixed == Some(true), "{model}: {outcome:?}");
+
+        let long = "many words on a wall ".repeat(3000);
+        for (policy, is_taken) in
+            [(LongText::TruncateEnd, true), (LongText::SplitAndPool, true), (LongText::Error, false)]
+        {
+            let embedder = build().long_texts(policy).build().unwrap();
+            let outcome = embedder.embed_each([long.as_str(), "short"]).await;
+            assert!(outcome.get(1).unwrap().is_ok());
+            // v4 takes as much
+            let is_taken = is_taken || model.contains("embed-v4");
+            assert_eq!(outcome.get(0).unwrap().is_ok(), is_taken, "{model}, {policy:?}: {outcome:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -136,7 +204,7 @@ async fn the_service_says_what_it_will_not_take() {
     );
     let local = script.start().await.unwrap();
     let client = builder(&local).build().await.unwrap();
-    let embedder = Embedder::builder(client, COHERE).profile(&cohere()).build().unwrap();
+    let embedder = Embedder::builder(client, COHERE).build().unwrap();
     let mut texts = texts(50);
     texts[17] = "bad".to_owned();
     let outcome = embedder.embed_each(&texts).await;

@@ -225,11 +225,10 @@ fn images(request: &EmbedRequest) -> impl Iterator<Item = (String, &ImageBlock)>
             EmbedInput::Image(image) => Some((format!("inputs[{place}].image"), image)),
             _ => None,
         };
-        let of_part = move |(part, it)| match it {
-            &EmbedPart::Image(ref image) => Some((format!("inputs[{place}].mixed[{part}].image"), image)),
+        one.into_iter().chain(parts.iter().enumerate().filter_map(move |(part, it)| match it {
+            EmbedPart::Image(image) => Some((format!("inputs[{place}].mixed[{part}].image"), image)),
             EmbedPart::Text(_) => None,
-        };
-        one.into_iter().chain(parts.iter().enumerate().filter_map(of_part))
+        }))
     })
 }
 
