@@ -1,4 +1,4 @@
-//! Decoding a Titan body, beside serde_json's parsing of the same bytes.
+//! Decoding a Titan body, beside `serde_json`'s parsing of the same bytes.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::answers::titan_body;
 
 const MODEL: &str = "amazon.titan-embed-text-v2:0";
 const DIMENSIONS: usize = 1024;
-/// How often longer than serde_json.
+/// How often longer than `serde_json`.
 const BAR: f64 = 1.5;
 
 /// What somebody without us would parse the body into; the rest of it is skipped.
@@ -42,11 +42,11 @@ pub(super) fn run(rounds: u32) -> anyhow::Result<bool> {
     // one round to warm up, its times thrown away
     for round in 0..=rounds {
         let (our_time, plain_time) = if round % 2 == 0 {
-            let our_time = time(DECODES, &ours)?;
-            (our_time, time(DECODES, &plain)?)
+            let our_time = time(DECODES, ours)?;
+            (our_time, time(DECODES, plain)?)
         } else {
-            let plain_time = time(DECODES, &plain)?;
-            (time(DECODES, &ours)?, plain_time)
+            let plain_time = time(DECODES, plain)?;
+            (time(DECODES, ours)?, plain_time)
         };
         if round > 0 {
             our_times.push(our_time);

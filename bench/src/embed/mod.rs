@@ -1,5 +1,5 @@
 //! Embedding many texts by `embed_stream`: how many a second, what CPU each takes, and that memory does not grow with them.
-//! And decoding one body, beside serde_json's parsing of the same bytes.
+//! And decoding one body, beside `serde_json`'s parsing of the same bytes.
 //!
 //! The stub answers from another process, after [`LATENCY`], so that neither its work nor its memory counts. Every number of
 //! texts is embedded in a process of its own, since the most memory a process ever had is all that the system tells.

@@ -303,7 +303,6 @@ impl Run<'_> {
             self.show.update(ranked + failed, format_args!("{failed} failed"));
         }
         writer.finish()?;
-        drop(rankings);
         self.show.finish();
         if self.args.queries.is_some() {
             let before = self.before.load(Ordering::Relaxed);

@@ -43,7 +43,7 @@ pub(super) fn items(part: Part, id_field: Option<String>) -> Items {
                 Ok((object, id)) => item(number, id, Ok(Content::Object(object))),
             })
         })),
-        Shape::Column(column) => table(source, &column, id_field, item),
+        Shape::Column(column) => table(source, &column, id_field.as_deref(), item),
     }
 }
 
@@ -143,7 +143,7 @@ fn reader(source: Source) -> csv::Reader<Source> {
 fn table(
     source: Source,
     column: &str,
-    id_field: Option<String>,
+    id_field: Option<&str>,
     item: impl Fn(u64, Option<Value>, Result<Content, String>) -> Item + Send + 'static,
 ) -> Items {
     let mut reader = reader(source);
@@ -155,7 +155,7 @@ fn table(
             format!("it has no column `{name}` (give --column or --id-field; it has: {all})")
         };
         let text = place(column).with_context(|| missing(column))?;
-        let id = match &id_field {
+        let id = match id_field {
             Some(name) => Some(place(name).with_context(|| missing(name))?),
             None => place("id"),
         };
