@@ -9,7 +9,6 @@ use crate::content::media::ImageBlock;
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::large_enum_variant, reason = "few are held at once; a box would burden whoever matches")]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "a box would burden whoever matches")]
 pub enum EmbedInput {
     /// A text.
     Text(String),
@@ -24,7 +23,6 @@ pub enum EmbedInput {
 #[serde(rename_all = "camelCase")]
 #[allow(clippy::large_enum_variant, reason = "few are held at once; a box would burden whoever matches")]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "a box would burden whoever matches")]
 pub enum EmbedPart {
     /// A text.
     Text(String),
