@@ -6,37 +6,49 @@ use anyhow::Context as _;
 use bedrock_llm_client::Client;
 use bedrock_llm_client::layers::RetryConfig;
 use bedrock_llm_local::{LocalBedrock, ReceivedRequest, Recording};
-use bedrock_llm_schema::ModelId;
+use bedrock_llm_schema::rerank::RerankApi;
+use bedrock_llm_schema::{Catalog, ModelId};
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::diff::diff;
-use crate::{chat, guard, native};
+use crate::{chat, guard, native, vectors};
 
 /// One recorded exchange.
 pub(crate) struct Case {
     pub recording: Recording,
+    /// The body of the answer in the very digits that were recorded.
+    pub raw_response: String,
+}
+
+/// As much of a file as must not be parsed.
+#[derive(Deserialize)]
+struct Raw {
+    response: RawResponse,
+}
+
+#[derive(Deserialize)]
+struct RawResponse {
+    body: Option<Box<RawValue>>,
 }
 
 /// How an exchange did.
 pub(crate) enum Verdict {
     Passed,
     Failed(Vec<String>),
-    /// Embeddings and reranking come with their own issue.
-    Later,
 }
 
 impl Verdict {
     /// This, unless there are reasons against it.
     pub(crate) fn and(self, more: Reasons) -> Self {
-        match self {
-            Self::Failed(mut reasons) => {
-                reasons.extend(more);
-                Self::Failed(reasons)
-            }
-            _ if !more.is_empty() => Self::Failed(more),
-            verdict => verdict,
-        }
+        let mut reasons = match self {
+            Self::Passed => Reasons::new(),
+            Self::Failed(reasons) => reasons,
+        };
+        reasons.extend(more);
+        if reasons.is_empty() { Self::Passed } else { Self::Failed(reasons) }
     }
 }
 
@@ -45,9 +57,11 @@ pub(crate) type Reasons = Vec<String>;
 
 impl Case {
     pub(crate) fn load(file: &Path) -> anyhow::Result<Self> {
-        let recording =
-            Recording::load(file).with_context(|| format!("not a recording: {}", file.display()))?;
-        Ok(Self { recording })
+        let what = || format!("not a recording: {}", file.display());
+        let recording = Recording::load(file).with_context(what)?;
+        let raw: Raw = serde_json::from_slice(&std::fs::read(file)?).with_context(what)?;
+        let raw_response = raw.response.body.map_or_else(String::new, |body| body.get().to_owned());
+        Ok(Self { recording, raw_response })
     }
 
     pub(crate) fn model(&self) -> ModelId {
@@ -65,7 +79,9 @@ impl Case {
             "ConverseStream" => chat::converse_stream(self).await,
             "CountTokens" => guard::count_tokens(self).await,
             "ApplyGuardrail" => guard::apply_guardrail(self).await,
-            "InvokeModel" if self.is_vector_call() => return Verdict::Later,
+            "Rerank" => vectors::rerank(self, RerankApi::AgentRuntime).await,
+            "InvokeModel" if self.is_ranking() => vectors::rerank(self, RerankApi::InvokeModel).await,
+            "InvokeModel" if self.is_embedding() => vectors::embed(self).await,
             "InvokeModel" => native::invoke(self).await,
             "InvokeModelWithResponseStream" => native::invoke_stream(self).await,
             other => Ok(vec![format!("$.operation: {other:?} is no operation this command takes")]),
@@ -77,16 +93,26 @@ impl Case {
         }
     }
 
-    /// Whether this is an embedding or rerank exchange, by the model's id or, where that does not tell, by what is
-    /// asked and answered.
-    fn is_vector_call(&self) -> bool {
-        let id = self.recording.model_id.as_deref().unwrap_or_default();
-        let (request, response) = (&self.recording.request.body, self.response_body());
-        let asks = |names: &[&str]| names.iter().all(|name| request.get(name).is_some());
-        ["embed", "rerank"].iter().any(|kind| id.contains(kind))
+    /// Whether embeddings are asked for, by the model's id or, where that does not tell, by what is asked and answered.
+    pub(crate) fn is_embedding(&self) -> bool {
+        let response = self.response_body();
+        self.id().contains("embed")
             || ["embedding", "embeddings", "embeddingsByType"].iter().any(|name| response.get(name).is_some())
-            || asks(&["texts", "input_type"])
-            || asks(&["query", "documents"])
+            || self.asks(&["texts", "input_type"])
+            || self.asks(&["singleEmbeddingParams"])
+    }
+
+    /// Whether a ranking is asked for, in the same way.
+    pub(crate) fn is_ranking(&self) -> bool {
+        self.id().contains("rerank") || self.asks(&["query", "documents"])
+    }
+
+    fn id(&self) -> &str {
+        self.recording.model_id.as_deref().unwrap_or_default()
+    }
+
+    fn asks(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.recording.request.body.get(name).is_some())
     }
 
     pub(crate) fn request_body(&self) -> &Value {
@@ -107,6 +133,11 @@ impl Case {
 
     /// A local endpoint that replays this exchange, and a client for it.
     pub(crate) async fn stage(&self) -> anyhow::Result<(LocalBedrock, Client)> {
+        self.stage_with(Catalog::builtin().clone()).await
+    }
+
+    /// The same with a catalog of our own.
+    pub(crate) async fn stage_with(&self, catalog: Catalog) -> anyhow::Result<(LocalBedrock, Client)> {
         let local = LocalBedrock::builder().replay(self.recording.clone()).start().await?;
         let client = Client::builder()
             .region("us-east-1")
@@ -117,6 +148,7 @@ impl Case {
             // what Bedrock refused must reach the wire, and all else as it was recorded
             .normalize(false)
             .validate(false)
+            .catalog(catalog)
             .build()
             .await?;
         Ok((local, client))

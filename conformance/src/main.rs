@@ -12,6 +12,7 @@ mod native;
 mod rules;
 mod table;
 mod tokens;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ use rules::RuleTable;
 use table::Table;
 use tokens::TokenTable;
 
-/// Proves the chat path on exchanges recorded against the real Bedrock.
+/// Proves the whole path on exchanges recorded against the real Bedrock.
 #[derive(Parser)]
 struct Args {
     /// Folder of recordings: a folder per operation, a file per exchange.

@@ -40,6 +40,18 @@ pub(crate) async fn invoke(case: &Case) -> Result<Reasons> {
     Ok(reasons)
 }
 
+/// A body that is none of its family's, which the service refused: it goes as it is.
+pub(crate) async fn refused(case: &Case) -> Result<Reasons> {
+    let mut reasons = Vec::new();
+    let (local, client) = case.stage().await?;
+    match client.invoke(request(case)).await {
+        Ok(_) => reasons.push(format!("expected status {}, got an answer", case.recording.response.status)),
+        Err(error) => case.check_error(&error, &mut reasons),
+    }
+    case.check_wire(&local, &mut reasons);
+    Ok(reasons)
+}
+
 pub(crate) async fn invoke_stream(case: &Case) -> Result<Reasons> {
     let mut reasons = Vec::new();
     let (local, client) = case.stage().await?;

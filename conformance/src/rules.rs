@@ -8,6 +8,7 @@ use bedrock_llm_schema::rules::{RULES, Violations, check_chat, check_model};
 use bedrock_llm_schema::{Catalog, Change, ChatRequest, Normalizer, Operation};
 
 use crate::case::{Case, Reasons};
+use crate::vectors;
 
 /// How a chat, or a call by its model alone, did with the rules.
 pub(crate) struct Judgement {
@@ -39,9 +40,13 @@ fn judge(case: &Case) -> Result<Option<Judgement>> {
         "ConverseStream" => Operation::ConverseStream,
         "CountTokens" => Operation::CountTokens,
         "InvokeModel" => Operation::InvokeModel,
+        "Rerank" => Operation::Rerank,
         "InvokeModelWithResponseStream" => Operation::InvokeModelWithResponseStream,
         _ => return Ok(None),
     };
+    if let Some(violations) = vectors::judge(case) {
+        return Ok(Some(Judgement { violations: violations?, changes: Vec::new() }));
+    }
     let model = case.model();
     let profile = Catalog::builtin().profile(&model);
     if !matches!(operation, Operation::Converse | Operation::ConverseStream) {

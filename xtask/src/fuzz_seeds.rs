@@ -17,8 +17,12 @@ impl Args {
         let corpus = workspace::root().join("fuzz/corpus/decoders");
         fs::create_dir_all(&corpus)?;
         let mut count = 0;
-        for operation in ["invoke-model", "invoke-model-with-response-stream"] {
+        for operation in ["invoke-model", "invoke-model-with-response-stream", "rerank"] {
             let folder = workspace::recordings().join(operation);
+            // of the agent runtime nothing is recorded yet
+            if operation == "rerank" && !folder.exists() {
+                continue;
+            }
             let files =
                 fs::read_dir(&folder).with_context(|| format!("no recordings at {}", folder.display()))?;
             for file in files {

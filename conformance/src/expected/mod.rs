@@ -5,10 +5,12 @@ mod citation;
 mod converse;
 mod native;
 mod stream;
+mod vectors;
 
 pub(crate) use converse::{converse, converse_stream};
 pub(crate) use native::native;
 pub(crate) use stream::native_stream;
+pub(crate) use vectors::{ByType, ranking, vectors};
 
 use serde_json::Value;
 

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bedrock_llm_providers::InvocationMetrics;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -116,6 +117,11 @@ impl Answer {
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The same with the headers in which the service counts.
+    pub(crate) fn with_metrics(self, metrics: &InvocationMetrics) -> Self {
+        metrics.to_headers().fold(self, |answer, (name, value)| answer.with_header(name, value))
     }
 
     /// Whether it is an event stream.

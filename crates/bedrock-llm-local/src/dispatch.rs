@@ -13,6 +13,7 @@ use bedrock_llm_schema::{
 use serde_json::json;
 
 use crate::answer::{Answer, Delivery, Mishap};
+use crate::asked::Asked;
 use crate::faults::Faults;
 use crate::native::Native;
 use crate::replay::Recordings;
@@ -113,7 +114,7 @@ impl State {
             operation => operation,
         };
         if self.always_check
-            && let Err(exception) = refusal::check(operation, received, self.catalog())
+            && let Err(exception) = refusal::check(operation, received, &self.registry, self.catalog())
         {
             return (exception.into(), Delivery::default());
         }
@@ -196,6 +197,9 @@ impl State {
         received: &ReceivedRequest,
     ) -> Result<(Answer, Option<Mishap>), Exception> {
         let id = received.guardrail.as_ref().map_or(received.model_id.as_str(), |(id, _)| id.as_str());
+        // in an ARN, too, which is how some operations name a model
+        let base = received.model();
+        let id = base.base().filter(|_| base.is_arn()).unwrap_or(id);
         if let Some(name) = id.strip_prefix(ERROR) {
             return Err(on_demand(name, id)?);
         }
@@ -208,14 +212,13 @@ impl State {
         if let (Some(name), true) = (id.strip_prefix(STREAM_ERROR), streamed) {
             return self.breaking(on_demand(name, id)?, operation, received);
         }
-        let chat = refusal::check(operation, received, self.catalog())?;
         let started = Instant::now();
-        let answer = match operation {
-            Operation::Converse | Operation::ConverseStream => {
-                let request = chat.unwrap_or_default();
-                self.chat(self.respond(&request, started), operation, received)?
-            }
-            Operation::InvokeModel | Operation::InvokeModelWithResponseStream => {
+        let asked = refusal::check(operation, received, &self.registry, self.catalog())?;
+        let answer = match (asked, operation) {
+            (Asked::Chat(request), _) => self.chat(self.respond(&request, started), operation, received)?,
+            (Asked::Embed(it), _) => it.answer(self.catalog(), started)?,
+            (Asked::Rerank(it), _) => it.answer(self.catalog(), started)?,
+            (Asked::Other, Operation::InvokeModel | Operation::InvokeModelWithResponseStream) => {
                 let native = Native::open(&self.registry, received)?;
                 let mut request = native.request(received.model())?;
                 if let Some(id) = received.header("x-amzn-bedrock-guardrailidentifier") {
@@ -225,9 +228,9 @@ impl State {
                 let said = self.respond(&request, started);
                 if streamed { native.stream(&said.events())? } else { native.whole(&said.whole())? }
             }
-            Operation::CountTokens => self.count_tokens(received)?,
-            Operation::ApplyGuardrail => offline::apply_guardrail(received)?,
-            other => {
+            (Asked::Other, Operation::CountTokens) => self.count_tokens(received)?,
+            (Asked::Other, Operation::ApplyGuardrail) => offline::apply_guardrail(received)?,
+            (Asked::Other, other) => {
                 return Err(
                     Exception::new("UnknownOperationException").message(format!("{other} is not served"))
                 );

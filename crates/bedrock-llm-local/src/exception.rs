@@ -32,6 +32,13 @@ const KNOWN: &[(&str, u16, &str)] = &[
     ("ServiceUnavailableException", 503, "Bedrock is unable to process your request."),
     ("ThrottlingException", 429, "Too many requests, please wait before trying again."),
     ("ValidationException", 400, "The input fails to satisfy the constraints of the service."),
+    // of bedrock-agent-runtime
+    ("BadGatewayException", 502, "A dependency of the service failed. Retry your request."),
+    (
+        "DependencyFailedException",
+        424,
+        "A dependency refused the request. Check the request and what it names.",
+    ),
     // what AWS's front door says
     ("ExpiredTokenException", 403, "The security token included in the request is expired"),
     (

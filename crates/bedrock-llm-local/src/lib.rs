@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod asked;
 mod connection;
 mod control;
 mod dispatch;
 mod exception;
 mod faults;
 mod frame;
+mod mix;
 mod native;
 mod offline;
 mod received;

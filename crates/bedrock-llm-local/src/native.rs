@@ -36,13 +36,7 @@ impl Native {
     pub(crate) fn request(&self, model: ModelId) -> Result<ChatRequest, Exception> {
         match &self.decoded {
             Ok(decoded) => Ok(ChatRequest { model, ..decoded.request.clone() }),
-            Err(error) => {
-                let message = format!(
-                    "Malformed input request: {}, please reformat your input and try again.",
-                    sentence(error)
-                );
-                Err(Exception::validation(message))
-            }
+            Err(error) => Err(malformed(error)),
         }
     }
 
@@ -52,8 +46,7 @@ impl Native {
             self.provider.encode_response(response, &self.spelling()).map_err(|error| unwritten(&error))?;
         let mut metrics = InvocationMetrics::from(&response.usage);
         metrics.invocation_latency = Some(response.metrics.latency_ms);
-        let answer = Answer::json(body);
-        Ok(metrics.to_headers().fold(answer, |answer, (name, value)| answer.with_header(name, value)))
+        Ok(Answer::json(body).with_metrics(&metrics))
     }
 
     /// A streamed answer.
@@ -72,7 +65,14 @@ impl Native {
     }
 }
 
-fn unwritten(error: &CodecError) -> Exception {
+/// A body that is none of the family, as the service refuses it.
+pub(crate) fn malformed(error: &CodecError) -> Exception {
+    let sentence = sentence(error);
+    let message = format!("Malformed input request: {sentence}, please reformat your input and try again.");
+    Exception::validation(message)
+}
+
+pub(crate) fn unwritten(error: &CodecError) -> Exception {
     Exception::new("InternalServerException")
         .message(format!("the answer has no form in this family: {}", sentence(error)))
 }

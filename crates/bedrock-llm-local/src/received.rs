@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::route::Route;
 
+/// Where the body of `Rerank` names the model.
+const MODEL_ARN: &str = "/rerankingConfiguration/bedrockRerankingConfiguration/modelConfiguration/modelArn";
+
 /// A request as it reached the endpoint.
 ///
 /// Its `Debug` form shows neither the body nor what the headers say: prompts and credentials stay out of logs.
@@ -16,7 +19,8 @@ use crate::route::Route;
 pub struct ReceivedRequest {
     /// The operation its path asks for; `None` for paths of no operation.
     pub operation: Option<Operation>,
-    /// The model's id, percent-decoded; empty where the operation has none.
+    /// The model's id: that of the path, percent-decoded, or the ARN in the body of `Rerank`; empty where the operation
+    /// has none.
     pub model_id: String,
     /// The guardrail's id and version in the path of `ApplyGuardrail`, percent-decoded.
     pub guardrail: Option<(String, String)>,
@@ -56,6 +60,10 @@ impl ReceivedRequest {
         };
         match route {
             Some(Route { id, version: Some(version), .. }) => received.guardrail = Some((id, version)),
+            Some(Route { operation: Operation::Rerank, .. }) => {
+                let arn = received.json.pointer(MODEL_ARN).and_then(Value::as_str);
+                received.model_id = arn.unwrap_or_default().to_owned();
+            }
             Some(Route { id, .. }) => received.model_id = id,
             None => {}
         }

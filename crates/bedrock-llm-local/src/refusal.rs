@@ -1,28 +1,43 @@
 //! What the service refuses, refused in its words: the rules of the schema crate.
 
+use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::rules::{self, Violations};
 use bedrock_llm_schema::{Catalog, ChatRequest, Operation};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::asked::Asked;
 use crate::{Exception, ReceivedRequest};
 
-/// Refuses what the service refuses; gives the chat, where it is one.
+/// Refuses what the service refuses; gives what is asked for.
 pub(crate) fn check(
     operation: Operation,
     received: &ReceivedRequest,
+    registry: &Registry,
     catalog: &Catalog,
-) -> Result<Option<ChatRequest>, Exception> {
+) -> Result<Asked, Exception> {
     check_json(received)?;
     let model = received.model();
+    let profile = catalog.profile(&model);
     match operation {
         Operation::Converse | Operation::ConverseStream => {
             let request = ChatRequest { model, ..read(received)? };
-            rules::check_chat(&request, &catalog.profile(&request.model), operation).map_err(refuse)?;
-            Ok(Some(request))
+            rules::check_chat(&request, &profile, operation).map_err(refuse)?;
+            return Ok(Asked::Chat(Box::new(request)));
         }
-        Operation::ApplyGuardrail => Ok(None),
-        _ => rules::check_model(&model, &catalog.profile(&model), operation).map_err(refuse).map(|()| None),
+        Operation::ApplyGuardrail => return Ok(Asked::Other),
+        _ => rules::check_model(&model, &profile, operation).map_err(refuse)?,
     }
+    let asked = match operation {
+        Operation::InvokeModel => Asked::native(received, registry, catalog)?,
+        Operation::Rerank => Asked::rerank(received)?,
+        _ => return Ok(Asked::Other),
+    };
+    match &asked {
+        Asked::Embed(it) => rules::check_embed(&it.request, &model, &profile).map_err(refuse)?,
+        Asked::Rerank(it) => rules::check_rerank(&it.request, &model, &profile).map_err(refuse)?,
+        Asked::Chat(_) | Asked::Other => {}
+    }
+    Ok(asked)
 }
 
 /// The service names the first thing it finds; so do we, in its sentence where we know it.

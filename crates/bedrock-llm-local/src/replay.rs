@@ -128,16 +128,17 @@ impl Recording {
         files.iter().map(Self::load).collect()
     }
 
-    /// The operation, if it is one of the chat path.
+    /// The operation, if it is one that this endpoint serves.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
-        const ALL: [Operation; 6] = [
+        const ALL: [Operation; 7] = [
             Operation::Converse,
             Operation::ConverseStream,
             Operation::InvokeModel,
             Operation::InvokeModelWithResponseStream,
             Operation::CountTokens,
             Operation::ApplyGuardrail,
+            Operation::Rerank,
         ];
         ALL.into_iter().find(|operation| operation.as_str() == self.operation)
     }
@@ -206,6 +207,8 @@ impl Recordings {
 }
 
 fn key(operation: &str, id: &str, body: &Value) -> String {
+    // the body of Rerank names the model itself; a recording may tell it once more, by its id or its ARN, or not
+    let id = if operation == Operation::Rerank.as_str() { "" } else { id };
     let mut text = format!("{operation} {id} ");
     canonical(body, &mut text);
     text

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) operation: Operation,
-    /// The model's or the guardrail's id, decoded.
+    /// The model's or the guardrail's id, decoded; empty where the body names the model.
     pub(crate) id: String,
     /// The guardrail's version, decoded.
     pub(crate) version: Option<String>,
@@ -33,6 +33,9 @@ pub(crate) fn parse(raw_path: &str) -> Option<Route> {
             .find_map(|(suffix, operation)| Some((rest.strip_suffix(suffix)?, *operation)));
         let (id, operation) = found?;
         return Some(Route { operation, id: decode(id)?, version: None });
+    }
+    if path == "/rerank" {
+        return Some(Route { operation: Operation::Rerank, id: String::new(), version: None });
     }
     let (id, version) = path.strip_prefix("/guardrail/")?.strip_suffix("/apply")?.rsplit_once("/version/")?;
     Some(Route { operation: Operation::ApplyGuardrail, id: decode(id)?, version: Some(decode(version)?) })
@@ -70,6 +73,7 @@ mod tests {
         let arn = "arn:aws:bedrock:us-east-1:1:guardrail/abc";
         let route = parse(&format!("/guardrail/{arn}/version/DRAFT/apply")).unwrap();
         assert_eq!((route.id.as_str(), route.version.as_deref()), (arn, Some("DRAFT")));
+        assert_eq!(id("/rerank?x=1"), Some((Operation::Rerank, String::new())));
     }
 
     #[test]
@@ -82,6 +86,7 @@ mod tests {
             "/model/converse",
             "/model/%ff/converse",
             "/foundation-models",
+            "/rerank/",
         ] {
             assert_eq!(parse(path), None, "{path}");
         }

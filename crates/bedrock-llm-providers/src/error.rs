@@ -7,7 +7,9 @@ use bedrock_llm_schema::{Error, ErrorKind};
 #[non_exhaustive]
 pub enum CodecError {
     /// The family does not have a parameter, or a kind of content.
-    #[error("{family} does not have {what} ({path}); leave it out, or choose `OnUnsupported::Degrade`")]
+    #[error(
+        "{family} does not have {what} ({path}); leave it out, or, in a chat, choose `OnUnsupported::Degrade`"
+    )]
     Unsupported {
         /// The format's name.
         family: &'static str,

@@ -22,6 +22,14 @@ pub(crate) fn read<T: DeserializeOwned>(
     })
 }
 
+/// Reads a body of many numbers: the place of an error is looked for only once there is one.
+pub(crate) fn read_numbers<T: DeserializeOwned>(family: &'static str, body: &[u8]) -> Result<T, CodecError> {
+    serde_json::from_slice(body).map_err(|source| {
+        let whole = CodecError::Malformed { family, what: "response", path: ".".to_owned(), source };
+        read::<T>(family, "response", body).err().unwrap_or(whole)
+    })
+}
+
 /// Writes a body.
 pub(crate) fn write<T: Serialize>(
     family: &'static str,

@@ -121,9 +121,57 @@ impl Registry {
         }
     }
 
+    /// The codec for a request body for embeddings; for an id that does not tell, by what the body looks like.
+    ///
+    /// ```
+    /// use bedrock_llm_providers::Registry;
+    ///
+    /// let profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/otnfa2ysixqd".into();
+    /// let body = br#"{"inputText": "Hello, world!", "normalize": true}"#;
+    /// let codec = Registry::builtin().embed_for_request(&profile, body)?;
+    /// assert_eq!(codec.name(), "amazon-titan-embed-text-v2");
+    /// # Ok::<(), bedrock_llm_providers::CodecError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CodecError::NoEmbeddings`] when neither tells.
+    pub fn embed_for_request(&self, model: &ModelId, body: &[u8]) -> Result<Arc<dyn EmbedCodec>, CodecError> {
+        let by_id = self.embed(model);
+        if by_id.is_ok() || model.family() != Family::Unknown {
+            return by_id;
+        }
+        looks_like_embedding(body).map_or(by_id, |alike| self.embed(&ModelId::from(alike)))
+    }
+
+    /// The codec for a request body for a ranking; for an id that does not tell, by what the body looks like.
+    ///
+    /// # Errors
+    /// [`CodecError::NoRanking`] when neither tells.
+    pub fn rerank_for_request(
+        &self,
+        model: &ModelId,
+        body: &[u8],
+    ) -> Result<Arc<dyn RerankCodec>, CodecError> {
+        let by_id = self.rerank(model);
+        if by_id.is_ok() || model.family() != Family::Unknown {
+            return by_id;
+        }
+        looks_like_ranking(body).map_or(by_id, |alike| self.rerank(&ModelId::from(alike)))
+    }
+
     /// Every codec, in the order of their registration.
     pub fn providers(&self) -> impl Iterator<Item = &dyn Provider> {
         self.entries.iter().map(|(_, provider)| &**provider)
+    }
+
+    /// Every codec for embeddings, in the order of their registration.
+    pub fn embed_codecs(&self) -> impl Iterator<Item = &dyn EmbedCodec> {
+        self.embed.iter().map(|(_, codec)| &**codec)
+    }
+
+    /// Every codec for rankings, in the order of their registration.
+    pub fn rerank_codecs(&self) -> impl Iterator<Item = &dyn RerankCodec> {
+        self.rerank.iter().map(|(_, codec)| &**codec)
     }
 }
 
@@ -145,6 +193,31 @@ fn looks_like(body: &[u8]) -> Option<&'static str> {
         () if has("maxTokens") => "ai21.j2-mid-v1",
         () if has("messages") || has("prompt") => "openai.gpt-oss-120b-1:0",
         () => return None,
+    })
+}
+
+/// A model whose bodies for embeddings look like this one.
+fn looks_like_embedding(body: &[u8]) -> Option<&'static str> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let has = |name: &str| body.get(name).is_some();
+    Some(match () {
+        () if has("inputImage") || has("embeddingConfig") => "amazon.titan-embed-image-v1",
+        // with these it is Titan's chat
+        () if has("inputText") && !has("textGenerationConfig") => "amazon.titan-embed-text-v2:0",
+        () if has("singleEmbeddingParams") => "amazon.nova-2-multimodal-embeddings-v1:0",
+        () if has("texts") || has("images") || has("inputs") => "cohere.embed-v4:0",
+        () => return None,
+    })
+}
+
+/// A model whose bodies for rankings look like this one.
+fn looks_like_ranking(body: &[u8]) -> Option<&'static str> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let has = |name: &str| body.get(name).is_some();
+    Some(match () {
+        () if !has("query") || !has("documents") => return None,
+        () if has("api_version") => "cohere.rerank-v3-5:0",
+        () => "amazon.rerank-v1:0",
     })
 }
 

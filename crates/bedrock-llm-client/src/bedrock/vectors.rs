@@ -1,12 +1,15 @@
-//! Embeddings and rankings: encode, InvokeModel, decode.
+//! Embeddings and rankings: encode, call, decode.
 
-use bedrock_llm_providers::{CodecError, InvocationMetrics};
+use std::sync::Arc;
+
+use bedrock_llm_providers::families::agent_runtime::AgentRuntimeRerank;
+use bedrock_llm_providers::{CodecError, InvocationMetrics, RerankCodec};
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::rerank::RerankApi;
 use bedrock_llm_schema::rules::{check_embed, check_rerank};
 use bedrock_llm_schema::{
-    Call, EmbedRequest, EmbedResponse, Error, ErrorKind, ModelId, Operation, RerankRequest, RerankResponse,
-    Violations,
+    Call, EmbedRequest, EmbedResponse, Error, ErrorKind, ModelId, Operation, Request, RerankRequest,
+    RerankResponse, Violations,
 };
 use bytes::Bytes;
 
@@ -17,77 +20,92 @@ use crate::transport::{Context, Outgoing, Sdk};
 
 impl Bedrock {
     pub(super) async fn embed(self, call: Call<EmbedRequest>) -> Result<EmbedResponse, Error> {
-        let (sdk, model) = self.inner.route(&call);
-        let context = Context::new(Operation::InvokeModel, Some(&model));
-        check_model(&model, Operation::InvokeModel)?;
-        self.inner.check(&context, |profile| check_embed(&call, &model, profile), &model)?;
-        let spoken = self.inner.spoken(&model);
-        let explain = |error: CodecError| context.explain(error.into());
-        let codec = self.inner.settings.registry.embed(&spoken).map_err(explain)?;
-        let body = codec.encode_request(&call, &spoken).map_err(explain)?;
-        let (reply, context) = invoke(&sdk, context.clone(), &model, body).await?;
+        let road = self
+            .inner
+            .road(&call, Operation::InvokeModel, |model, profile| check_embed(&call, model, profile))?;
+        let codec = road.explain(self.inner.settings.registry.embed(&road.spoken))?;
+        let body = road.explain(codec.encode_request(&call, &road.spoken))?;
+        let (reply, context) = road.send(body).await?;
         let decoded = codec.decode_response(reply.bytes(), &metrics(&reply));
-        let mut response = decoded.map_err(|error| context.explain(error.into()))?;
-        response.request_id = context.request_id;
-        Ok(response)
+        let response = decoded.map_err(|error| context.explain(error.into()))?;
+        Ok(EmbedResponse { request_id: context.request_id, ..response })
     }
 
     pub(super) async fn rerank(self, call: Call<RerankRequest>) -> Result<RerankResponse, Error> {
-        let (sdk, model) = self.inner.route(&call);
         let operation = match call.api {
             RerankApi::AgentRuntime => Operation::Rerank,
             _ => Operation::InvokeModel,
         };
-        let context = Context::new(operation, Some(&model));
-        check_model(&model, operation)?;
-        self.inner.check(&context, |profile| check_rerank(&call, &model, profile), &model)?;
-        if call.api == RerankApi::AgentRuntime {
-            let error = Error::new(ErrorKind::Unsupported, "the agent runtime's Rerank is not built in");
-            return Err(context.explain(error));
-        }
-        let spoken = self.inner.spoken(&model);
-        let explain = |error: CodecError| context.explain(error.into());
-        let codec = self.inner.settings.registry.rerank(&spoken).map_err(explain)?;
-        let body = codec.encode_request(&call, &spoken).map_err(explain)?;
-        let (reply, context) = invoke(&sdk, context.clone(), &model, body).await?;
+        let road = self.inner.road(&call, operation, |model, profile| check_rerank(&call, model, profile))?;
+        let (codec, named) = match call.api {
+            RerankApi::AgentRuntime => (Arc::new(AgentRuntimeRerank) as Arc<dyn RerankCodec>, road.arn()?),
+            _ => (road.explain(self.inner.settings.registry.rerank(&road.spoken))?, road.spoken.clone()),
+        };
+        let body = road.explain(codec.encode_request(&call, &named))?;
+        let (reply, context) = road.send(body).await?;
         let decoded = codec.decode_response(reply.bytes(), &metrics(&reply));
-        let mut response = decoded.map_err(|error| context.explain(error.into()))?;
-        response.request_id = context.request_id;
-        Ok(response)
+        let response = decoded.map_err(|error| context.explain(error.into()))?;
+        Ok(RerankResponse { request_id: context.request_id, ..response })
     }
+}
+
+/// Who carries a checked call, and to which model.
+struct Road {
+    sdk: Sdk,
+    context: Context,
+    model: ModelId,
+    /// The model whose format is spoken: the one behind an id that does not tell, where the catalog names it.
+    spoken: ModelId,
 }
 
 impl Inner {
-    /// The model whose format is spoken: the one behind an id that does not tell, where the catalog names it.
-    fn spoken(&self, model: &ModelId) -> ModelId {
-        let profile = self.settings.preparation.profile(model);
-        profile.base_model.clone().unwrap_or_else(|| model.clone())
-    }
-
-    fn check(
+    fn road<R: Request>(
         &self,
-        context: &Context,
-        check: impl FnOnce(&ModelProfile) -> Result<(), Violations>,
-        model: &ModelId,
-    ) -> Result<(), Error> {
+        call: &Call<R>,
+        operation: Operation,
+        check: impl FnOnce(&ModelId, &ModelProfile) -> Result<(), Violations>,
+    ) -> Result<Road, Error> {
+        let (sdk, model) = self.route(call);
+        let context = Context::new(operation, Some(&model));
+        check_model(&model, operation)?;
         let preparation = &self.settings.preparation;
-        if !preparation.validate {
-            return Ok(());
+        let profile = preparation.profile(&model);
+        if preparation.validate {
+            check(&model, &profile).map_err(|violations| {
+                context.explain(context.advise(violations.into(), preparation.catalog(), sdk.region()))
+            })?;
         }
-        check(&preparation.profile(model)).map_err(|violations| {
-            context.explain(context.advise(violations.into(), preparation.catalog(), self.home.region()))
-        })
+        let spoken = profile.base_model.clone().unwrap_or_else(|| model.clone());
+        Ok(Road { sdk, context, model, spoken })
     }
 }
 
-async fn invoke(
-    sdk: &Sdk,
-    context: Context,
-    model: &ModelId,
-    body: Bytes,
-) -> Result<(Reply, Context), Error> {
-    let outgoing = Outgoing::json(context, call::model_path(model, "invoke"), body).header("accept", JSON);
-    sdk.send(outgoing).await
+impl Road {
+    fn explain<T>(&self, outcome: Result<T, CodecError>) -> Result<T, Error> {
+        outcome.map_err(|error| self.context.explain(error.into()))
+    }
+
+    /// The model's ARN, which the agent runtime goes by.
+    fn arn(&self) -> Result<ModelId, Error> {
+        let region = self.sdk.region().unwrap_or_default();
+        self.model.foundation_arn(region).ok_or_else(|| {
+            let message =
+                format!("bedrock-agent-runtime ranks by foundation models, and `{}` is none", self.model);
+            let hint = "give a foundation model's id, such as cohere.rerank-v3-5:0, or an ARN";
+            self.context.explain(Error::new(ErrorKind::InvalidRequest, message).with_hint(hint))
+        })
+    }
+
+    async fn send(&self, body: Bytes) -> Result<(Reply, Context), Error> {
+        let context = self.context.clone();
+        let outgoing = match context.operation {
+            Operation::Rerank => Outgoing::json(context, "/rerank".to_owned(), body),
+            _ => {
+                Outgoing::json(context, call::model_path(&self.model, "invoke"), body).header("accept", JSON)
+            }
+        };
+        self.sdk.send(outgoing).await
+    }
 }
 
 fn metrics(reply: &Reply) -> InvocationMetrics {

@@ -86,7 +86,8 @@ impl<L> ClientBuilder<L> {
     }
 
     /// Another endpoint, such as a VPC's or `http://127.0.0.1:8080` of the local one. A region and credentials are
-    /// needed all the same, since requests are signed; the local endpoint takes any.
+    /// needed all the same, since requests are signed; the local endpoint takes any. It holds for bedrock-agent-runtime,
+    /// too; `AWS_ENDPOINT_URL_BEDROCK_RUNTIME` and `AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME` tell them apart.
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.settings.endpoint_url = Some(url.into());
         self
@@ -143,6 +144,17 @@ impl<L> ClientBuilder<L> {
     /// stalled-stream protection are turned off.
     pub fn sdk_client(mut self, client: aws_sdk_bedrockruntime::Client) -> Self {
         self.settings.sdk_client = Some(client);
+        self
+    }
+
+    /// A ready SDK client for calls to bedrock-agent-runtime, which is
+    /// [`RerankApi::AgentRuntime`](bedrock_llm_schema::rerank::RerankApi::AgentRuntime); without one they are made as
+    /// whom bedrock-runtime is called. Its identity, endpoint, interceptors and HTTP client are kept, its retries are turned
+    /// off, and it calls the regions that the client calls.
+    #[cfg(feature = "agent-runtime")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "agent-runtime")))]
+    pub fn agent_sdk_client(mut self, client: aws_sdk_bedrockagentruntime::Client) -> Self {
+        self.settings.agent_sdk_client = Some(client);
         self
     }
 }

@@ -7,7 +7,8 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_bedrockruntime::config::{
-    Builder, Region, StalledStreamProtectionConfig, Token, retry::RetryConfig, timeout::TimeoutConfig,
+    Builder, Region, SharedHttpClient, StalledStreamProtectionConfig, Token, retry::RetryConfig,
+    timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
@@ -17,7 +18,28 @@ use aws_types::os_shim_internal::{Env, Fs};
 use bedrock_llm_schema::{Error, ErrorKind};
 
 use super::settings::{Keys, Settings};
-use crate::transport::{REGION_HINT, Sdk};
+use crate::transport::{Agent, NoAgent, REGION_HINT, Sdk};
+
+/// What holds for the configuration of either SDK: endpoint, connections, timeouts, and nobody who retries.
+macro_rules! tuned {
+    ($config:expr, $settings:expr, $pool:expr) => {{
+        let mut config = $config;
+        if let Some(url) = &$settings.endpoint_url {
+            config = config.endpoint_url(url);
+        }
+        if let Some(http_client) = $pool {
+            config.set_http_client(Some(http_client.clone()));
+        }
+        // one authority retries, and it is not the SDK; its stalled-stream protection fires while a model thinks
+        // (awslabs/aws-sdk-rust#1287), so ours watches the streams
+        config = config
+            .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let known = config.clone().build();
+        config.set_timeout_config(Some($settings.timeouts(known.timeout_config())));
+        config
+    }};
+}
 
 /// The behaviour this crate is tested with; newer ones are taken up on purpose.
 fn behavior() -> BehaviorVersion {
@@ -36,27 +58,49 @@ impl Settings {
         if let Some(name) = &self.profile {
             check_profile(name, &Fs::real(), &Env::real()).await?;
         }
-        let mut config = match &self.sdk_client {
-            Some(client) => client.config().to_builder(),
-            None => self.identify().await,
+        let (config, shared) = match &self.sdk_client {
+            Some(client) => (client.config().to_builder(), None),
+            None => {
+                let shared = self.identify().await;
+                (self.authorized(Builder::from(&shared)), Some(shared))
+            }
         };
-        if let Some(url) = &self.endpoint_url {
-            config = config.endpoint_url(url);
-        }
-        if let Some(http_client) = self.pool() {
-            config.set_http_client(Some(http_client));
-        }
-        // one authority retries, and it is not the SDK; its stalled-stream protection fires while a model thinks
-        // (awslabs/aws-sdk-rust#1287), so ours watches the streams
-        config = config
-            .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let pool = self.pool();
+        let config = tuned!(config, self, pool.as_ref());
         let known = config.clone().build();
-        config.set_timeout_config(Some(self.timeouts(known.timeout_config())));
-        if known.region().is_none_or(|region| region.as_ref().is_empty()) {
+        let Some(region) = known.region().filter(|region| !region.as_ref().is_empty()) else {
             return Err(Error::new(ErrorKind::MissingRegion, "no region was given").with_hint(REGION_HINT));
-        }
-        Ok(Sdk::new(config, self.endpoint_url.clone()))
+        };
+        let agent = self.agent(shared.as_ref(), region, pool.as_ref());
+        Ok(Sdk::new(config, agent, self.endpoint_url.clone()))
+    }
+
+    #[cfg(not(feature = "agent-runtime"))]
+    fn agent(
+        &self,
+        _shared: Option<&SdkConfig>,
+        _region: &Region,
+        _pool: Option<&SharedHttpClient>,
+    ) -> Result<Agent, NoAgent> {
+        Err(NoAgent::NotBuilt)
+    }
+
+    /// Who calls bedrock-agent-runtime: as whom bedrock-runtime is called, or a client of its own.
+    #[cfg(feature = "agent-runtime")]
+    fn agent(
+        &self,
+        shared: Option<&SdkConfig>,
+        region: &Region,
+        pool: Option<&SharedHttpClient>,
+    ) -> Result<Agent, NoAgent> {
+        let config = match (&self.agent_sdk_client, shared) {
+            (Some(client), _) => client.config().to_builder(),
+            (None, _) if self.api_key.is_some() => return Err(NoAgent::ApiKey),
+            (None, Some(shared)) => shared.into(),
+            (None, None) => return Err(NoAgent::Given),
+        };
+        let config: aws_sdk_bedrockagentruntime::config::Builder = config;
+        Ok(Agent::new(tuned!(config.region(region.clone()), self, pool)))
     }
 
     /// Whether an identity is given or can be found.
@@ -73,17 +117,25 @@ impl Settings {
         matches!(search.await, Ok(Ok(_)))
     }
 
-    /// Who calls, and where to.
-    async fn identify(&self) -> Builder {
+    /// Bedrock-runtime's own: by the API key, if there is one, or signed in spite of one in the environment.
+    fn authorized(&self, config: Builder) -> Builder {
+        match &self.api_key {
+            Some(key) => config
+                .bearer_token(Token::new(key, None))
+                .auth_scheme_preference([HTTP_BEARER_AUTH_SCHEME_ID]),
+            None if self.must_prefer_signing(bearer_in_environment()) => {
+                config.auth_scheme_preference([SIGV4])
+            }
+            None => config,
+        }
+    }
+
+    /// Who calls, and where to; but for an API key.
+    async fn identify(&self) -> SdkConfig {
         let shared = self.load().await;
-        let mut config = Builder::from(&shared);
+        let mut config = shared.to_builder();
         if shared.behavior_version().is_none() {
             config = config.behavior_version(behavior());
-        }
-        if let Some(key) = &self.api_key {
-            return config
-                .bearer_token(Token::new(key, None))
-                .auth_scheme_preference([HTTP_BEARER_AUTH_SCHEME_ID]);
         }
         if let Some(role) = &self.assume_role {
             let mut provider = AssumeRoleProvider::builder(&role.arn)
@@ -92,12 +144,10 @@ impl Settings {
             if let Some(id) = &role.external_id {
                 provider = provider.external_id(id);
             }
-            config = config.credentials_provider(Box::pin(provider.build()).await);
+            let provider = Box::pin(provider.build()).await;
+            config = config.credentials_provider(SharedCredentialsProvider::new(provider));
         }
-        if self.must_prefer_signing(bearer_in_environment()) {
-            config = config.auth_scheme_preference([SIGV4]);
-        }
-        config
+        config.build()
     }
 
     /// Whether the SDK has to be told to sign: what the program says goes before a key in the environment. Only
@@ -145,7 +195,7 @@ impl Settings {
     }
 
     /// A connection pool of its own, if it is to differ from the SDK's.
-    fn pool(&self) -> Option<aws_sdk_bedrockruntime::config::SharedHttpClient> {
+    fn pool(&self) -> Option<SharedHttpClient> {
         if self.pool_idle_timeout.is_none() && self.pool_max_idle_per_host.is_none() {
             return None;
         }
@@ -268,14 +318,11 @@ mod tests {
         let keys = Keys { access_key_id: "a".into(), secret_access_key: "b".into(), session_token: None };
         let with_keys =
             Settings { sdk_config: Some(config.clone()), keys: Some(keys), ..Settings::default() };
-        let _built = with_keys.identify().await.build();
         assert!(with_keys.must_prefer_signing(true) && !with_keys.must_prefer_signing(false));
         let with_token =
             Settings { sdk_config: Some(config), api_key: Some("k".into()), ..Settings::default() };
-        assert_eq!(
-            with_token.identify().await.build().auth_scheme_preference(),
-            Some(&[HTTP_BEARER_AUTH_SCHEME_ID].into())
-        );
+        let identified = with_token.authorized(Builder::from(&with_token.identify().await));
+        assert_eq!(identified.build().auth_scheme_preference(), Some(&[HTTP_BEARER_AUTH_SCHEME_ID].into()));
         assert!(with_token.has_credentials().await);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Settings {
     pub(super) api_key: Option<String>,
     pub(super) sdk_config: Option<SdkConfig>,
     pub(super) sdk_client: Option<aws_sdk_bedrockruntime::Client>,
+    #[cfg(feature = "agent-runtime")]
+    pub(super) agent_sdk_client: Option<aws_sdk_bedrockagentruntime::Client>,
     pub(super) connect_timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
     pub(super) pool_idle_timeout: Option<Duration>,

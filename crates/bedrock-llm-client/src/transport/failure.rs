@@ -53,6 +53,7 @@ pub(super) fn from_reply(reply: &Reply) -> Error {
 /// The SDK could not get an answer.
 pub(super) fn from_sdk<E>(
     error: SdkError<E, HttpResponse>,
+    service: &str,
     endpoint: Option<&str>,
     region: Option<&str>,
 ) -> Error
@@ -61,8 +62,8 @@ where
 {
     let target = match (endpoint, region) {
         (Some(endpoint), _) => endpoint.to_owned(),
-        (None, Some(region)) => format!("bedrock-runtime in {region}"),
-        (None, None) => "bedrock-runtime".to_owned(),
+        (None, Some(region)) => format!("{service} in {region}"),
+        (None, None) => service.to_owned(),
     };
     let made = match &error {
         SdkError::TimeoutError(_) => timeout(&target),

@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_bedrockruntime::operation::invoke_model::{InvokeModelError, InvokeModelOutput};
-use aws_sdk_bedrockruntime::primitives::Blob;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextRef, Error as ErasedError, Input, Output,
@@ -20,13 +18,25 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 
-use super::call::{Head, JSON, Outgoing, Reply};
+use super::call::{Head, Outgoing, Reply};
+
+/// The SDK's operation that carries ours: what its orchestrator wants to be told, and nobody reads.
+#[derive(Debug)]
+pub(super) struct Vehicle {
+    /// The service's name, for the SDK's own metrics and traces.
+    pub(super) service: &'static str,
+    /// The operation's output.
+    pub(super) output: fn() -> Result<Output, BoxError>,
+    /// The operation's error.
+    pub(super) failure: fn(ErrorMetadata) -> ErasedError,
+}
 
 /// One exchange: the call on its way out, the reply on its way in.
 #[derive(Debug, Clone)]
 pub(super) struct Wire(Arc<Exchange>);
 
 struct Exchange {
+    vehicle: &'static Vehicle,
     call: Outgoing,
     streaming: bool,
     reply: Mutex<Option<Reply>>,
@@ -45,8 +55,8 @@ impl fmt::Debug for Exchange {
 }
 
 impl Wire {
-    pub(super) fn new(call: Outgoing, streaming: bool) -> Self {
-        Self(Arc::new(Exchange { call, streaming, reply: Mutex::new(None) }))
+    pub(super) fn new(vehicle: &'static Vehicle, call: Outgoing, streaming: bool) -> Self {
+        Self(Arc::new(Exchange { vehicle, call, streaming, reply: Mutex::new(None) }))
     }
 
     pub(super) fn call(&self) -> &Outgoing {
@@ -56,6 +66,11 @@ impl Wire {
     /// What the service replied, if it was reached.
     pub(super) fn take_reply(&self) -> Option<Reply> {
         self.0.reply.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The output of the operation that carries.
+    fn done(&self) -> Result<Output, OrchestratorError<ErasedError>> {
+        (self.0.vehicle.output)().map_err(OrchestratorError::other)
     }
 
     fn put_reply(&self, reply: Reply) {
@@ -97,7 +112,7 @@ impl Intercept for Carrier {
         let wire = RIDING.try_with(Wire::clone)?;
         // what an interceptor stores goes before what the operation came with
         let state = cfg.interceptor_state();
-        state.store_put(Metadata::new(wire.0.call.context.operation.as_str(), "Bedrock Runtime"));
+        state.store_put(Metadata::new(wire.0.call.context.operation.as_str(), wire.0.vehicle.service));
         state.store_put(SharedRequestSerializer::new(wire.clone()));
         state.store_put(SharedResponseDeserializer::new(wire));
         Ok(())
@@ -130,7 +145,7 @@ impl DeserializeResponse for Wire {
             return None; // have the body read first
         }
         self.put_reply(Reply { head: head(response), body: response.take_body() });
-        Some(done())
+        Some(self.done())
     }
 
     fn deserialize_nonstreaming_with_config(
@@ -145,19 +160,12 @@ impl DeserializeResponse for Wire {
         let code = head.error_type.clone();
         self.put_reply(Reply { head, body });
         if !failed {
-            return done();
+            return self.done();
         }
         // the SDK wants to know of the failure, to drop a broken connection; what it was, the reply tells
-        let error =
-            InvokeModelError::generic(ErrorMetadata::builder().code(code.unwrap_or_default()).build());
-        Err(OrchestratorError::operation(ErasedError::erase(error)))
+        let error = ErrorMetadata::builder().code(code.unwrap_or_default()).build();
+        Err(OrchestratorError::operation((self.0.vehicle.failure)(error)))
     }
-}
-
-/// The output of the carrier, which nobody reads.
-fn done() -> Result<Output, OrchestratorError<ErasedError>> {
-    let output = InvokeModelOutput::builder().body(Blob::new(Vec::new())).content_type(JSON).build();
-    output.map(Output::erase).map_err(OrchestratorError::other)
 }
 
 fn head(response: &HttpResponse) -> Head {
@@ -195,7 +203,7 @@ mod tests {
     #[test]
     fn debug_shows_no_prompt_and_no_answer() {
         let call = Outgoing::json(Context::new(Operation::Converse, None), "/p".to_owned(), "my secret");
-        let wire = Wire::new(call, false);
+        let wire = Wire::new(&super::super::sdk::INVOKE_MODEL, call, false);
         wire.put_reply(Reply {
             head: Head { status: 200, ..Head::default() },
             body: SdkBody::from("a secret"),

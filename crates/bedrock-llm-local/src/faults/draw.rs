@@ -1,9 +1,8 @@
 //! Random numbers that belong to a place: the same seed, rule and request number always draw the same.
 
-/// The golden ratio in 64 bits, by which `SplitMix64` goes on.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+use crate::mix::{STEP, mix};
 
-/// `SplitMix64` (Steele, Lea and Flood, 2014), begun anew for each request, so that no draw depends on those before it.
+/// `SplitMix64`, begun anew for each request, so that no draw depends on those before it.
 #[derive(Debug)]
 pub(super) struct Draw(u64);
 
@@ -19,12 +18,6 @@ impl Draw {
         // the upper 53 bits are what a float holds exactly
         (mix(self.0) >> 11) as f64 / (1_u64 << 53) as f64
     }
-}
-
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]

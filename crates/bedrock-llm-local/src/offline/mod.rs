@@ -12,9 +12,11 @@ mod numbers;
 mod phrases;
 mod pieces;
 mod prompt_cache;
+mod rank;
 mod story;
 mod talk;
 mod tools;
+mod vectors;
 mod words;
 
 use std::borrow::Cow;
@@ -34,6 +36,8 @@ pub(crate) use guardrail::apply as apply_guardrail;
 pub use guardrail::{GUARDED_WORD, LOCAL_GUARDRAIL};
 pub(crate) use pieces::{count_pieces, pieces};
 pub(crate) use prompt_cache::PromptCache;
+pub(crate) use rank::rerank;
+pub(crate) use vectors::embed;
 
 /// An answer as the events it is streamed in: text and arguments piece by piece.
 pub(crate) fn streamed(response: &ChatResponse) -> Vec<StreamEvent> {

@@ -39,13 +39,29 @@ fn piece_length(text: &str) -> Option<usize> {
 }
 
 /// Chinese, Japanese and Korean letters.
-fn is_spaceless(c: char) -> bool {
+pub(super) fn is_spaceless(c: char) -> bool {
     c >= '\u{2e80}'
 }
 
 /// How many tokens of this endpoint a text is.
 pub(crate) fn count_pieces(text: &str) -> u64 {
     pieces(text).fold(0, |count, _| count + 1)
+}
+
+/// The beginning of a text that is this many tokens; all of it where it has no more.
+pub(super) fn first_pieces(text: &str, most: u64) -> &str {
+    split_after(text, most).0
+}
+
+/// The end of a text that is this many tokens; all of it where it has no more.
+pub(super) fn last_pieces(text: &str, most: u64) -> &str {
+    split_after(text, count_pieces(text).saturating_sub(most)).1
+}
+
+fn split_after(text: &str, count: u64) -> (&str, &str) {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let end = pieces(text).take(count).map(str::len).sum();
+    text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 #[cfg(test)]
@@ -76,6 +92,13 @@ mod tests {
         fn pieces_joined_are_the_text(text in "\\PC*|[ a-zé\\n東.,]{0,60}") {
             prop_assert_eq!(pieces(&text).collect::<String>(), text.clone());
             prop_assert!(pieces(&text).all(|piece| !piece.is_empty()));
+            for most in 0..4 {
+                let (first, last) = (first_pieces(&text, most), last_pieces(&text, most));
+                prop_assert!(text.starts_with(first) && text.ends_with(last));
+                let whole = count_pieces(&text).min(most);
+                // white space at the end belongs to the piece before it, and may be one alone
+                prop_assert!(count_pieces(first) == whole && count_pieces(last) == whole);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Words and sentences, and how much two texts share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 /// Words that say nothing about a text's matter.
 const STOP: &str = " a about above after again all also am an and any are as at be because been before being but by \
@@ -60,16 +61,21 @@ fn stop_stems(list: &str) -> BTreeSet<String> {
     list.split_whitespace().map(stem).collect()
 }
 
+/// Whether a word without its ending is one that says nothing about a text's matter.
+pub(super) fn is_stop_stem(stem: &str) -> bool {
+    static STEMS: LazyLock<BTreeSet<String>> = LazyLock::new(|| stop_stems(STOP));
+    STEMS.contains(stem)
+}
+
 /// The words that say what a text is about.
 pub(super) fn matter(text: &str) -> BTreeSet<String> {
-    let stop = stop_stems(STOP);
-    stems(text).filter(|word| !stop.contains(word)).collect()
+    stems(text).filter(|word| !is_stop_stem(word)).collect()
 }
 
 /// The same for a tool's name and description.
 pub(super) fn tool_matter(text: &str) -> BTreeSet<String> {
-    let stop = stop_stems(TOOL_STOP);
-    matter(text).into_iter().filter(|word| !stop.contains(word)).collect()
+    static STEMS: LazyLock<BTreeSet<String>> = LazyLock::new(|| stop_stems(TOOL_STOP));
+    matter(text).into_iter().filter(|word| !STEMS.contains(word)).collect()
 }
 
 /// The sentences of a text: lines, and what ends in `.`, `!` or `?` before white space.

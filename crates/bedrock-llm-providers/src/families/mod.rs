@@ -1,5 +1,6 @@
 //! One module per family.
 
+pub mod agent_runtime;
 pub mod ai21;
 pub mod anthropic;
 mod bare_prompt;
@@ -10,6 +11,7 @@ pub mod mistral;
 pub mod nova;
 mod nulls;
 pub mod openai;
+pub mod rerank;
 mod settings;
 pub mod titan;
 
@@ -34,7 +36,17 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .register(|model| is(model, &Family::Cohere, &["embed", "rerank"]), cohere::Cohere)
         .register(|model| model.family() == Family::Meta, meta::Meta)
         .register(|model| model.family() == Family::Mistral, mistral::Mistral)
-        .register_embed(|model| starts_with(model, "amazon.titan-embed-text"), titan::TitanEmbed)
+        .register_embed(|model| starts_with(model, "amazon.titan-embed-"), titan::TitanEmbed::text_v2())
+        .register_embed(is_titan_text_v1, titan::TitanEmbed::text_v1())
+        .register_embed(
+            |model| starts_with(model, "amazon.titan-embed-image-"),
+            titan::TitanEmbed::multimodal(),
+        )
+        .register_embed(|model| starts_with(model, "cohere.embed-"), cohere::CohereEmbed::v4())
+        .register_embed(is_cohere_v3, cohere::CohereEmbed::v3())
+        .register_embed(is_nova_embed, nova::NovaEmbed)
+        .register_rerank(|model| starts_with(model, "cohere.rerank-"), rerank::InvokeRerank::cohere())
+        .register_rerank(|model| starts_with(model, "amazon.rerank-"), rerank::InvokeRerank::amazon())
 }
 
 /// Whether a model is of a family, and not one of those that do something else than chat.
@@ -45,6 +57,18 @@ fn is(model: &ModelId, family: &Family, but_not: &[&str]) -> bool {
 
 fn starts_with(model: &ModelId, beginning: &str) -> bool {
     model.base().is_some_and(|base| base.starts_with(beginning))
+}
+
+fn is_titan_text_v1(model: &ModelId) -> bool {
+    ["amazon.titan-embed-text-v1", "amazon.titan-embed-g1-text-"].iter().any(|base| starts_with(model, base))
+}
+
+fn is_cohere_v3(model: &ModelId) -> bool {
+    ["cohere.embed-english-v3", "cohere.embed-multilingual-v3"].iter().any(|base| starts_with(model, base))
+}
+
+fn is_nova_embed(model: &ModelId) -> bool {
+    model.family() == Family::AmazonNova && model.base().is_some_and(|base| base.contains("embeddings"))
 }
 
 /// Whether a model that is no family of ours speaks Chat Completions: imported ones and SageMaker endpoints as a

@@ -7,6 +7,7 @@ use crate::content::media::ImageBlock;
 /// One thing to embed: it gets one vector.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::large_enum_variant, reason = "few are held at once; a box would burden whoever matches")]
 #[non_exhaustive]
 pub enum EmbedInput {
     /// A text.
@@ -20,6 +21,7 @@ pub enum EmbedInput {
 /// A part of a [`Mixed`](EmbedInput::Mixed) input.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::large_enum_variant, reason = "few are held at once; a box would burden whoever matches")]
 #[non_exhaustive]
 pub enum EmbedPart {
     /// A text.

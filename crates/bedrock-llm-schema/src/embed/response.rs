@@ -1,5 +1,6 @@
 //! Embeddings, as they come back.
 
+use std::fmt;
 use std::mem::size_of;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::response::{AnsweredBy, Replayable, Response, Usage, json_bytes};
 use crate::wire::Extra;
 
 /// One vector per input, in the order of the inputs.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EmbedResponse {
     /// The vectors, once for each type of number that was asked for.
     pub vectors: Vec<Vectors>,
@@ -65,5 +66,31 @@ impl Replayable for EmbedResponse {
     fn kept_bytes(kept: &Self) -> usize {
         let numbers = kept.vectors.iter().map(Vectors::bytes).sum::<usize>();
         size_of::<Self>() + numbers + json_bytes(&kept.extra)
+    }
+}
+
+/// Shows the names of further members only: Cohere gives the texts back among them, which must not reach logs.
+impl fmt::Debug for EmbedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbedResponse")
+            .field("vectors", &self.vectors)
+            .field("input_tokens", &self.input_tokens)
+            .field("extra", &self.extra.keys().collect::<Vec<_>>())
+            .field("request_id", &self.request_id)
+            .field("answered_by", &self.answered_by)
+            .field("is_replayed", &self.is_replayed)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_do_not_reach_logs() {
+        let extra = Extra::from_iter([("texts".to_owned(), serde_json::json!(["secret"]))]);
+        let shown = format!("{:?}", EmbedResponse { extra, ..EmbedResponse::default() });
+        assert!(shown.contains("texts") && !shown.contains("secret"), "{shown}");
     }
 }

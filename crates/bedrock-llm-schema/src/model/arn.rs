@@ -13,6 +13,22 @@ pub(super) struct Arn<'a> {
     pub(super) resource: &'a str,
 }
 
+/// The partition that a region lies in, by its name:
+/// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>.
+pub(super) fn partition_of(region: &str) -> &'static str {
+    let partitions = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let known = partitions.iter().find(|(beginning, _)| region.starts_with(beginning));
+    known.map_or("aws", |(_, partition)| partition)
+}
+
 impl<'a> Arn<'a> {
     /// `None` for text that is no ARN or stops before its resource.
     pub(super) fn parse(text: &'a str) -> Option<Self> {

@@ -225,9 +225,10 @@ facts! {
         pub with_max_tokens_at_high: bool,
     }
 
-    /// What an embedding model takes in one call, and what it gives.
+    /// What an embedding model takes in one call, and what it gives. What it takes of an image, its [`ImageFacts`] say.
     pub struct EmbeddingFacts {
-        /// The lengths its vectors may have, the longest first; where there is one only, it cannot be asked for.
+        /// The lengths its vectors may have, the longest first, which is the usual one; where there is one only, it
+        /// cannot be asked for.
         pub dimensions: Vec<u32>,
         /// The types of number it gives, the usual one first.
         pub types: Vec<EmbeddingType>,
@@ -247,11 +248,11 @@ facts! {
         pub max_inputs: u32,
         /// The most images in one call; 0 where it takes none.
         pub max_images: u32,
-        /// Whether texts and images can get one vector together.
+        /// Whether texts and images go together: in one input, or in the inputs of one call where it takes several.
         pub mixed: bool,
         /// The most parts of one mixed input: 2 for a text and an image.
         pub max_parts: u32,
-        /// The most characters of one text.
+        /// The most characters of one text; more are refused, whatever becomes of too many tokens.
         pub max_characters: u32,
         /// The most tokens of one text.
         pub max_tokens: u32,
@@ -265,10 +266,6 @@ facts! {
         pub max_documents: u32,
         /// The most tokens of a query and one document together; what is more is cut off.
         pub max_tokens: u32,
-        /// The most characters of a query.
-        pub max_query_characters: u32,
-        /// The most characters of a document.
-        pub max_document_characters: u32,
     }
 }
 

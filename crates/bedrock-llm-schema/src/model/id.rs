@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::arn::Arn;
+use super::arn::{Arn, partition_of};
 use super::{Family, Geography, geography};
 
 /// The longest id the service takes, from the `modelId` constraint in the API reference.
@@ -221,6 +221,26 @@ impl ModelId {
     #[must_use]
     pub fn without_geography(&self) -> Option<Self> {
         self.routable_base().map(Self::from)
+    }
+
+    /// The ARN in a region of a foundation model, which some APIs want in the place of its id; an ARN is given as it is.
+    ///
+    /// `None` for inference profiles, whose ARNs have an account in them, and for what is no id.
+    ///
+    /// ```
+    /// use bedrock_llm_schema::ModelId;
+    ///
+    /// let arn = ModelId::from("amazon.rerank-v1:0").foundation_arn("us-west-2");
+    /// assert_eq!(arn, Some("arn:aws:bedrock:us-west-2::foundation-model/amazon.rerank-v1:0".into()));
+    /// ```
+    #[must_use]
+    pub fn foundation_arn(&self, region: &str) -> Option<Self> {
+        if self.is_arn() {
+            return Some(self.clone());
+        }
+        let partition = partition_of(region);
+        (self.kind() == ModelIdKind::Foundation)
+            .then(|| Self::from(format!("arn:{partition}:bedrock:{region}::foundation-model/{self}")))
     }
 
     /// The ids to look facts up by, most exact first.

@@ -7,10 +7,12 @@
 
 mod cache;
 mod calls;
+mod embed;
 mod media;
 mod model;
 mod place;
 mod reasoning;
+mod rerank;
 mod rule;
 mod settings;
 mod table;
@@ -27,7 +29,7 @@ use crate::{
 };
 
 pub use rule::Rule;
-use rule::{Check, Report, Subject};
+use rule::{Check, Report, RuleReport, Subject};
 pub(crate) use settings::TOP_K;
 pub use table::RULES;
 
@@ -162,16 +164,31 @@ pub fn check_chat(
     check(request, Some(profile), operation)
 }
 
-/// Checks a request for embeddings, whose model is told beside it.
+/// Checks a request for embeddings, whose model is told beside it. What a profile does not know is not refused.
+///
+/// ```
+/// use bedrock_llm_schema::rules::check_embed;
+/// use bedrock_llm_schema::{Catalog, EmbedRequest};
+///
+/// let request = EmbedRequest::new("amazon.titan-embed-text-v2:0").inputs(["a", "b"]).dimensions(300);
+/// let profile = Catalog::builtin().profile(&request.model);
+/// let violations = check_embed(&request, &request.model, &profile).unwrap_err();
+/// let rules: Vec<_> = violations.0.iter().map(|violation| violation.rule).collect();
+/// assert_eq!(rules, ["R-EMBED-COUNT", "R-EMBED-DIMENSIONS"]);
+/// ```
 ///
 /// # Errors
 /// As for [`ChatRequest::check`].
 pub fn check_embed(
-    _request: &EmbedRequest,
+    request: &EmbedRequest,
     model: &ModelId,
     profile: &ModelProfile,
 ) -> Result<(), Violations> {
-    check_model(model, profile, Operation::InvokeModel)
+    report(|rule, place| match rule.check {
+        Check::Model(check) => check(model, profile, Operation::InvokeModel, place),
+        Check::Embed(check) => check(request, profile, place),
+        Check::Chat(_) | Check::Rerank(_) => {}
+    })
 }
 
 /// Checks a request for a ranking, whose model is told beside it.
@@ -183,10 +200,15 @@ pub fn check_rerank(
     model: &ModelId,
     profile: &ModelProfile,
 ) -> Result<(), Violations> {
-    match request.api {
-        RerankApi::InvokeModel => check_model(model, profile, Operation::InvokeModel),
-        RerankApi::AgentRuntime => check_model(model, profile, Operation::Rerank),
-    }
+    let operation = match request.api {
+        RerankApi::InvokeModel => Operation::InvokeModel,
+        RerankApi::AgentRuntime => Operation::Rerank,
+    };
+    report(|rule, place| match rule.check {
+        Check::Model(check) => check(model, profile, operation, place),
+        Check::Rerank(check) => check(request, profile, place),
+        Check::Chat(_) | Check::Embed(_) => {}
+    })
 }
 
 impl CountTokensRequest {
@@ -204,11 +226,18 @@ impl CountTokensRequest {
 /// # Errors
 /// [`Violations`], which becomes an [`Error`] of kind [`ErrorKind::InvalidRequest`] by `?`.
 pub fn check_model(model: &ModelId, profile: &ModelProfile, operation: Operation) -> Result<(), Violations> {
+    report(|rule, place| {
+        if let Check::Model(check) = rule.check {
+            check(model, profile, operation, place);
+        }
+    })
+}
+
+/// What `look` finds by all rules, in their order.
+fn report(look: impl Fn(&Rule, &mut RuleReport<'_>)) -> Result<(), Violations> {
     let mut report = Report::default();
     for rule in RULES {
-        if let Check::Model(check) = rule.check {
-            check(model, profile, operation, &mut report.of(rule));
-        }
+        look(rule, &mut report.of(rule));
     }
     report.settle()
 }
@@ -220,16 +249,11 @@ fn check(
 ) -> Result<(), Violations> {
     let unknown = ModelProfile::default();
     let subject = Subject { request, profile: profile.unwrap_or(&unknown), operation };
-    let mut report = Report::default();
-    for rule in RULES {
-        let place = &mut report.of(rule);
-        match (rule.check, profile) {
-            (Check::Model(check), Some(profile)) => check(&request.model, profile, operation, place),
-            (Check::Model(_), None) => {}
-            (Check::Chat(check), _) => check(&subject, place),
-        }
-    }
-    report.settle()
+    report(|rule, place| match (rule.check, profile) {
+        (Check::Model(check), Some(profile)) => check(&request.model, profile, operation, place),
+        (Check::Chat(check), _) => check(&subject, place),
+        _ => {}
+    })
 }
 
 #[cfg(test)]

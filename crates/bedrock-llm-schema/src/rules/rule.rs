@@ -2,7 +2,7 @@
 
 use super::{Violation, Violations};
 use crate::model::{Family, ModelProfile};
-use crate::{ChatRequest, ModelId, Operation};
+use crate::{ChatRequest, EmbedRequest, ModelId, Operation, RerankRequest};
 
 /// Something that the service refuses, or passes over without a word.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
@@ -34,6 +34,10 @@ pub(super) enum Check {
     Model(fn(&ModelId, &ModelProfile, Operation, &mut RuleReport<'_>)),
     /// Holds for chats.
     Chat(fn(&Subject<'_>, &mut RuleReport<'_>)),
+    /// Holds for embeddings.
+    Embed(fn(&EmbedRequest, &ModelProfile, &mut RuleReport<'_>)),
+    /// Holds for rankings.
+    Rerank(fn(&RerankRequest, &ModelProfile, &mut RuleReport<'_>)),
 }
 
 impl Rule {

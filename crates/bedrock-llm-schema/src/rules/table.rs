@@ -1,7 +1,7 @@
 //! The table.
 
 use super::rule::{Check, Rule};
-use super::{cache, calls, media, model, reasoning, settings, tools, turns};
+use super::{cache, calls, embed, media, model, reasoning, rerank, settings, tools, turns};
 
 /// Every rule, in the order in which the service looks: where several are broken, it names the first.
 ///
@@ -396,4 +396,79 @@ pub static RULES: &[Rule] = &[
         .applies_to("reasoning.replay = false")
         .source("github.com/aws-samples/bedrock-chat/pull/851")
         .mended("leave it out"),
+    Rule::new("R-EMBED-INPUT", "there is something to embed, and none of it is blank", Check::Embed(embed::present))
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html")
+        .mend("add a text or an image, or leave out the one that says nothing"),
+    Rule::new(
+        "R-EMBED-COUNT",
+        "there are no more inputs, images and parts than the model takes in a call",
+        Check::Embed(embed::count),
+    )
+        .applies_to("embedding.max_inputs, embedding.max_images or embedding.max_parts")
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html")
+        .mend("make several calls of it"),
+    Rule::new("R-EMBED-MIXED", "texts and images go together where the model takes that", Check::Embed(embed::mixed))
+        .applies_to("embedding.mixed = false, or embedding.max_images = 0")
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v4.html")
+        .mend("embed them one by one"),
+    Rule::new("R-EMBED-IMAGE", "images are of a format and size that the model takes", Check::Embed(embed::image))
+        .applies_to("images.formats, images.s3 = false, images.max_bytes or images.max_side; every model for what is empty")
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/titan-multiemb-models.html")
+        .mend("convert them, or make them smaller"),
+    Rule::new("R-EMBED-DIMENSIONS", "vectors are as long as the model gives them", Check::Embed(embed::dimensions))
+        .applies_to("embedding.dimensions")
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html")
+        .mend("choose one of the lengths it gives"),
+    Rule::new("R-EMBED-TYPE", "types are ones the model gives, each asked for once", Check::Embed(embed::types))
+        .applies_to("embedding.types; every model for what is asked for twice")
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html")
+        .mend("choose among the types it gives"),
+    Rule::new(
+        "R-EMBED-PURPOSE",
+        "a model that must be told a purpose is told one that it knows",
+        Check::Embed(embed::purpose),
+    )
+        .applies_to("embedding.needs_purpose = true, or embedding.purposes")
+        .source("https://docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html")
+        .mend("say what the vectors are for, in a purpose that it knows"),
+    Rule::new(
+        "R-EMBED-TRUNCATION",
+        "a model that cannot cut texts is not asked to",
+        Check::Embed(embed::truncation),
+    )
+        .applies_to("embedding.truncations")
+        .source("https://github.com/open-metadata/OpenMetadata/pull/29920")
+        .mend("leave it out, and shorten texts that are too long"),
+    Rule::new(
+        "R-EMBED-NORMALIZE",
+        "a model that has no choice of scaling is not told to scale",
+        Check::Embed(embed::normalize),
+    )
+        .applies_to("embedding.normalize = false")
+        .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html")
+        .mend("leave it out, and scale the vectors where they are not of length 1"),
+    Rule::new("R-EMBED-LENGTH", "no text is longer than the model takes", Check::Embed(embed::length))
+        .applies_to("embedding.max_characters; embedding.max_tokens for what is twice as long by our estimate")
+        .source("github.com/alphagov/govuk-chat/pull/220, ScrapeGraphAI/Scrapegraph-ai/issues/400")
+        .says("Malformed input request: {place}expected maxLength: {most}, actual: {length}, please reformat your input and try again.")
+        .mend("shorten it, or split it"),
+    Rule::new("R-RERANK-QUERY", "the query says something, and is not too long", Check::Rerank(rerank::query))
+        .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RerankTextDocument.html")
+        .mend("ask something, in fewer words where it is too long"),
+    Rule::new(
+        "R-RERANK-DOCUMENTS",
+        "there are documents, no more than the model takes, none of them blank or too long",
+        Check::Rerank(rerank::documents),
+    )
+        .applies_to("every model; rerank.max_documents for the most")
+        .source("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html")
+        .mend("leave out those that say nothing; make several calls of too many"),
+    Rule::new(
+        "R-RERANK-TOP-N",
+        "at least one result is wanted, and of `Rerank` no more than there are documents",
+        Check::Rerank(rerank::top_n),
+    )
+        .source("https://github.com/langchain-ai/langchain-aws/issues/761")
+        .says("Cannot provide numberOfResults value that exceeds the number of sources.")
+        .mend("ask for fewer, or leave it out for all"),
 ];

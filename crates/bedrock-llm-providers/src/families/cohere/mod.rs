@@ -8,11 +8,14 @@
 //!
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-cohere-command-r-plus.html>
 
+mod embed;
 mod generate;
 mod request;
 mod response;
 mod stream;
 mod tool;
+
+pub use embed::CohereEmbed;
 
 use bedrock_llm_schema::{ChatRequest, ChatResponse, ModelId, StopReason};
 use bytes::Bytes;

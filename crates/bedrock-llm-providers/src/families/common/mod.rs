@@ -2,9 +2,13 @@
 
 pub(crate) mod answer;
 pub(crate) mod events;
+pub(crate) mod numbers;
+pub(crate) mod overlay;
+pub(crate) mod picture;
 pub(crate) mod setting;
 pub(crate) mod spelling;
 pub(crate) mod template;
+pub(crate) mod vectors;
 
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{ChatRequest, InferenceConfig};

@@ -9,9 +9,12 @@
 //!
 //! <https://docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html>
 
+mod embed;
 mod request;
 mod response;
 mod stream;
+
+pub use embed::NovaEmbed;
 
 use bedrock_llm_schema::{ChatRequest, ChatResponse};
 use bytes::Bytes;

@@ -235,6 +235,26 @@ fn the_serde_form_is_the_text() {
 }
 
 /// Text that is often nearly an id, so that the parser's corners are met.
+#[test]
+fn foundation_models_have_an_arn_in_each_region() {
+    let arn = |id: &str, region: &str| ModelId::from(id).foundation_arn(region).map(|arn| arn.to_string());
+    for (region, partition) in [
+        ("eu-central-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ] {
+        let wanted = format!("arn:{partition}:bedrock:{region}::foundation-model/cohere.rerank-v3-5:0");
+        assert_eq!(arn("cohere.rerank-v3-5:0", region).as_deref(), Some(wanted.as_str()));
+        assert_eq!(ModelId::from(wanted).kind(), Foundation);
+    }
+    let given = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl";
+    assert_eq!(arn(given, "us-west-2").as_deref(), Some(given));
+    assert_eq!((arn("us.cohere.embed-v4:0", "us-east-1"), arn("", "us-east-1")), (None, None));
+}
+
 fn nearly_an_id() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("arn:"),

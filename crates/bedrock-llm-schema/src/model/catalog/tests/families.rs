@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::super::*;
 use super::find;
-use crate::model::Alphabet;
 use crate::model::facts::{ReasoningStyle, ToolChoiceKind};
-use crate::{CacheTtl, Operation};
+use crate::model::{Alphabet, Mode};
+use crate::{CacheTtl, Family, Operation};
 
 const APPLICATION_PROFILE: &str =
     "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/1arbu5hu2sjr";
@@ -228,4 +228,29 @@ fn what_is_known_of_reasoning_and_limits() {
     ] {
         assert_eq!(of(id).quota.output_burndown, burndown, "{id}");
     }
+}
+
+#[test]
+fn every_model_of_embeddings_and_rankings_is_known() {
+    let mut count = 0;
+    for listed in Catalog::builtin().iter().filter(|profile| profile.id.family() != Family::TwelveLabs) {
+        let profile = Catalog::builtin().profile(&listed.id);
+        let facts = &profile.embedding;
+        match profile.mode {
+            Some(Mode::Embedding) => {
+                let longest = facts.dimensions.as_ref().and_then(|given| given.first()).copied();
+                let said = profile.output_vector_size.map(u64::from);
+                assert!(said.is_none_or(|said| longest.map(u64::from) == Some(said)), "{}", profile.id);
+                let named = facts.purposes.as_ref().is_some_and(|told| !told.is_empty());
+                assert_eq!(facts.needs_purpose, Some(named), "{}", profile.id);
+                assert!(facts.types.is_some() && facts.max_inputs.is_some(), "{}", profile.id);
+                assert!(facts.truncations.is_some() && facts.normalize.is_some(), "{}", profile.id);
+                assert!(facts.max_images.is_some() && facts.max_tokens.is_some(), "{}", profile.id);
+            }
+            Some(Mode::Rerank) => assert_eq!(profile.rerank.max_documents, Some(1000), "{}", profile.id),
+            _ => continue,
+        }
+        count += 1;
+    }
+    assert!(count >= 12, "{count}");
 }
