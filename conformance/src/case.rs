@@ -43,14 +43,12 @@ pub(crate) enum Verdict {
 impl Verdict {
     /// This, unless there are reasons against it.
     pub(crate) fn and(self, more: Reasons) -> Self {
-        match self {
-            Self::Failed(mut reasons) => {
-                reasons.extend(more);
-                Self::Failed(reasons)
-            }
-            _ if !more.is_empty() => Self::Failed(more),
-            verdict => verdict,
-        }
+        let mut reasons = match self {
+            Self::Passed => Reasons::new(),
+            Self::Failed(reasons) => reasons,
+        };
+        reasons.extend(more);
+        if reasons.is_empty() { Self::Passed } else { Self::Failed(reasons) }
     }
 }
 

@@ -1,3 +1,5 @@
+//! Rankings over a service that ranks by a known rule, and over ones that fail.
+
 use std::future::{Future, ready};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

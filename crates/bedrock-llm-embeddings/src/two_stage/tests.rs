@@ -1,3 +1,5 @@
+//! Searches over a service that embeds by letters and one that ranks by words.
+
 use std::error::Error as _;
 
 use bedrock_llm_schema::embed::{EmbedInput, EmbedRequest, EmbedResponse, Matrix, Vectors};

@@ -1,3 +1,5 @@
+//! Searches against sorting all rows.
+
 use bedrock_llm_schema::embed::Bits;
 use proptest::prelude::*;
 
