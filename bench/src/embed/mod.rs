@@ -61,7 +61,7 @@ fn throughput(args: &Args) -> anyhow::Result<bool> {
         args.concurrency
     );
     println!(
-        "{:<26}{:>9}{:>8}{:>10}{:>10}{:>13}{:>11}",
+        "{:<30}{:>9}{:>8}{:>10}{:>10}{:>13}{:>11}",
         "model", "texts", "calls", "texts/s", "seconds", "CPU/text µs", "peak MiB"
     );
     let mut is_flat = true;
@@ -71,7 +71,7 @@ fn throughput(args: &Args) -> anyhow::Result<bool> {
             let outcome = elsewhere(args, &stub, model, texts)?;
             let Outcome { seconds, cpu_micros, calls, peak_kib } = outcome;
             println!(
-                "{:<26}{texts:>9}{calls:>8}{:>10.0}{seconds:>10.2}{:>13.2}{:>11}",
+                "{:<30}{texts:>9}{calls:>8}{:>10.0}{seconds:>10.2}{:>13.2}{:>11}",
                 model.id(),
                 f64::from(texts) / seconds,
                 cpu_micros / f64::from(texts),
@@ -84,14 +84,14 @@ fn throughput(args: &Args) -> anyhow::Result<bool> {
             let passed = growth <= GROWTH;
             is_flat &= passed;
             println!(
-                "{:<26}peak memory at {} over that at {}: {growth:.2} (bar: {GROWTH:.2}) {}",
+                "{:<30}peak memory at {} over that at {}: {growth:.2} (bar: {GROWTH:.2}) {}",
                 model.id(),
                 args.texts,
                 args.texts / 10,
                 verdict(passed)
             );
         } else {
-            println!("{:<26}peak memory is not known here: there is no /proc/self/status", model.id());
+            println!("{:<30}peak memory is not known here: there is no /proc/self/status", model.id());
         }
     }
     Ok(is_flat)

@@ -153,7 +153,7 @@ async fn settings_reach_the_model_and_what_it_cannot_do_is_refused() {
     run(&["--truncate"]).success();
     assert_eq!(sent()["truncate"], "END");
     let asked = local.received().len();
-    run(&["--dimensions", "5"]).code(1).stderr(contains("dimensions").and(contains("1536"))).stdout("");
+    run(&["--dimensions", "4000"]).code(1).stderr(contains("dimensions").and(contains("1536"))).stdout("");
     assert_eq!(local.received().len(), asked);
 }
 
@@ -246,6 +246,18 @@ async fn what_every_text_would_meet_ends_it() {
     folder.run(&local, &["embed", "in.txt", "--output", "out.jsonl"]).code(1).stderr(contains("credentials"));
     assert!(local.received().len() < 500);
     assert_eq!(folder.records("out.jsonl").len(), 0);
+}
+
+#[test]
+fn the_demo_shows_chat_vectors_and_ranking() {
+    let folder = Folder::new("demo");
+    let run = folder.command(&["demo", "--local"]).assert().success();
+    let run = run.stderr(contains("local endpoint").and(contains("AWS_REGION")).and(contains("get_weather")));
+    let best = "The Seine is the river that flows through Paris.\n";
+    let told = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+    let firsts =
+        told.lines().zip(told.lines().skip(1)).filter(|(before, _)| before.ends_with(':')).map(|pair| pair.1);
+    assert_eq!(firsts.filter(|first| first.ends_with(best.trim())).count(), 2, "{told}");
 }
 
 const DOCUMENTS: &str =
