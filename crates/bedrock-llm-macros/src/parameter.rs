@@ -8,7 +8,7 @@ use crate::options::at;
 /// What a parameter gets.
 pub(crate) enum Parameter {
     /// A member of the arguments.
-    Argument { attributes: Vec<Attribute>, name: Ident, r#type: Type },
+    Argument { attributes: Vec<Attribute>, name: Ident, r#type: Box<Type> },
     /// The call's context, by reference or not.
     Context { is_reference: bool },
 }
@@ -54,7 +54,7 @@ impl Parameter {
                 return Err(at(attribute.span(), message));
             }
         }
-        Ok(Self::Argument { attributes, name, r#type: (*typed.ty).clone() })
+        Ok(Self::Argument { attributes, name, r#type: typed.ty.clone() })
     }
 }
 

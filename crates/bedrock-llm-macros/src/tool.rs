@@ -22,7 +22,7 @@ pub(crate) fn expand(options: &Options, mut function: ItemFn) -> syn::Result<Tok
     let (docs, others): (Vec<_>, Vec<_>) = std::mem::take(&mut function.attrs)
         .into_iter()
         .partition(|attribute| attribute.path().is_ident("doc"));
-    let description = options.description.as_ref().map_or_else(|| text(&docs), |text| text.value());
+    let description = options.description.as_ref().map_or_else(|| text(&docs), syn::LitStr::value);
     if description.is_empty() {
         let message =
             "a tool needs a description, by which the model decides when to call it: write a doc comment";
