@@ -188,6 +188,7 @@ impl State {
     }
 
     /// Takes a value out.
+    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn remove(&self, name: &str) -> Option<Value> {
         self.change(name.to_owned(), None)
     }
@@ -199,6 +200,7 @@ impl State {
     }
 
     /// Hands over what has changed since it was asked last, in order.
+    #[must_use]
     pub fn take_changes(&self) -> Vec<StateChange> {
         std::mem::take(&mut self.lock().changes)
     }

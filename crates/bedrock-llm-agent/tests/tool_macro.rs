@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bedrock_llm_agent::{Context, Tool as _, ToolError, ToolOutput, ToolRegistry, ToolRetry, tool};
+use bedrock_llm_agent::{
+    Context, RegistryError, Tool as _, ToolError, ToolOutput, ToolRegistry, ToolRetry, tool,
+};
 use bedrock_llm_schema::{ToolResultBlock, ToolUseBlock};
 use serde_json::{Value, json};
 
@@ -58,14 +60,10 @@ pub fn forget(context: Context) -> Result<ToolOutput, ToolError> {
 #[tool(description = "Takes a while.")]
 async fn r#loop() {}
 
-fn tools() -> ToolRegistry {
-    let mut tools = ToolRegistry::new();
-    tools.add(get_weather).unwrap();
-    tools.add(add).unwrap();
-    tools.add(forget).unwrap();
-    tools.add(r#loop).unwrap();
-    tools.check().unwrap();
-    tools
+fn tools() -> Result<ToolRegistry, RegistryError> {
+    let tools = ToolRegistry::new().with(get_weather)?.with(add)?.with(forget)?.with(r#loop)?;
+    tools.check()?;
+    Ok(tools)
 }
 
 async fn result(tools: &ToolRegistry, name: &str, input: Value) -> ToolResultBlock {
@@ -99,7 +97,7 @@ fn options_are_the_policy() {
 
 #[tokio::test]
 async fn a_tool_is_run_with_its_arguments() {
-    let tools = tools();
+    let tools = tools().unwrap();
     let weather = result(&tools, "get_weather", json!({"city": "Paris", "unit": "celsius"})).await;
     assert_eq!(weather, ToolResultBlock::text("call_1", "Paris, 0 days ago: 20 Some(Celsius)"));
     let failed = result(&tools, "get_weather", json!({"city": "7"})).await;
