@@ -121,7 +121,7 @@ async fn the_function_itself_is_still_there() {
     assert_eq!(get_weather::run("Rome".to_owned(), 1, None).await.unwrap(), "Rome, 1 days ago: 20 None");
 }
 
-/// The messages of the compiler point at the argument.
+/// The messages point at the argument. Only our own are held here; those of rustc change with it.
 #[test]
 fn mistakes_do_not_compile() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
