@@ -1,3 +1,5 @@
+//! Arguments are owned.
+
 use bedrock_llm_agent::tool;
 
 /// Tells the weather.

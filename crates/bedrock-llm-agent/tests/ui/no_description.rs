@@ -1,3 +1,5 @@
+//! A tool says what it does.
+
 use bedrock_llm_agent::tool;
 
 #[tool]

@@ -1,3 +1,5 @@
+//! Options are known, well-formed and said once.
+
 use bedrock_llm_agent::tool;
 
 /// One.

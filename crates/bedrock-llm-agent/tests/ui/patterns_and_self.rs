@@ -1,3 +1,5 @@
+//! Parameters have names and types of their own.
+
 use bedrock_llm_agent::tool;
 
 /// Adds.
