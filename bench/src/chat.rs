@@ -1,9 +1,6 @@
 //! Converse and ConverseStream, ours beside the raw SDK's.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use aws_credential_types::Credentials;
 use aws_sdk_bedrockruntime::config::retry::RetryConfig;
 use aws_sdk_bedrockruntime::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
@@ -14,7 +11,7 @@ use bedrock_llm_client::Client;
 use bedrock_llm_schema::ChatRequest;
 
 use crate::measure::Rounds;
-use crate::stub::DELTAS;
+use crate::stub::{DELTAS, Stub};
 
 const MODEL: &str = "us.amazon.nova-lite-v1:0";
 
@@ -34,23 +31,9 @@ pub(crate) struct Args {
     bare: bool,
 }
 
-/// Kills the stub when the benchmark ends, however it ends.
-struct Stub(Child);
-
-impl Drop for Stub {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    let mut child = Command::new(std::env::current_exe()?).arg("stub").stdout(Stdio::piped()).spawn()?;
-    let stdout = child.stdout.take().context("the stub has no output")?;
-    let _stub = Stub(child);
-    let mut endpoint = String::new();
-    BufReader::new(stdout).read_line(&mut endpoint)?;
-    let endpoint = endpoint.trim();
+    let stub = Stub::start()?;
+    let endpoint = stub.endpoint();
 
     let sdk = sdk(endpoint);
     let builder = if args.bare { Client::bare() } else { Client::builder() };

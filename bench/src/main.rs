@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: what a call costs, `chat` through our client beside the raw SDK, `layers` in each layer.
+//! `cargo xtask bench`: what a call costs, `chat` through our client beside the raw SDK, `layers` in each layer; `embed`: what
+//! many vectors cost.
 //!
 //! In `chat` both talk over loopback to a stub server in a process of its own, so that only the client's work is counted.
 //! Rounds alternate between the two, and the order within a pair swaps, so that a slow spell of the machine hits
 //! both alike. What is reported is user + system time per call: the median over rounds, and the quartiles.
 
 mod chat;
+mod embed;
 mod layers;
 mod measure;
 mod stub;
@@ -24,6 +26,8 @@ enum Args {
     Chat(chat::Args),
     /// Each layer, and the default stack over the bare client.
     Layers(layers::Args),
+    /// Many texts through `embed_stream`, and the decoding of a body.
+    Embed(embed::Args),
     /// The stub server that the benchmarks start for themselves.
     #[command(hide = true)]
     Stub,
@@ -34,6 +38,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse() {
         Args::Chat(args) => runtime.block_on(chat::run(&args)),
         Args::Layers(args) => runtime.block_on(layers::run(&args)),
+        Args::Embed(args) => runtime.block_on(embed::run(&args)),
         Args::Stub => runtime.block_on(stub::serve()),
     }
 }

@@ -1,4 +1,11 @@
 //! A server that answers at once: any request to `…/converse` with one body, to `…/converse-stream` with one stream.
+//! `…/invoke` is answered after [`LATENCY`] with the vectors of the model in the path.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_smithy_eventstream::frame::write_message_to;
@@ -6,47 +13,123 @@ use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use bedrock_llm_schema::{ChatResponse, StopReason, StreamEvent, Usage};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+use crate::embed::answers::{cohere_body, titan_body};
 
 /// Deltas in a streamed answer.
 pub(crate) const DELTAS: u32 = 400;
 
+/// What vectors are waited for.
+pub(crate) const LATENCY: Duration = Duration::from_millis(5);
+
+/// The server in a process of its own, killed when the benchmark ends, however it ends.
+pub(crate) struct Stub {
+    child: Child,
+    endpoint: String,
+}
+
+impl Stub {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let child = command.arg("stub").stdout(Stdio::piped()).spawn()?;
+        let mut stub = Self { child, endpoint: String::new() };
+        let stdout = stub.child.stdout.take().context("the stub has no output")?;
+        io::BufReader::new(stdout).read_line(&mut stub.endpoint)?;
+        Ok(stub)
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        self.endpoint.trim()
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whole responses that are ready.
+struct Answers {
+    unary: Vec<u8>,
+    stream: Vec<u8>,
+    titan: Vec<u8>,
+    /// By how many texts were sent, since that is all they depend on.
+    cohere: Mutex<HashMap<usize, Arc<Vec<u8>>>>,
+}
+
 pub(crate) async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
-    let unary: &'static [u8] = response("application/json", &unary_body()?).leak();
-    let stream: &'static [u8] = response("application/vnd.amazon.eventstream", &stream_body()?).leak();
+    let answers = Arc::new(Answers {
+        unary: response("application/json", &unary_body()?),
+        stream: response("application/vnd.amazon.eventstream", &stream_body()?),
+        titan: response("application/json", &titan_body(1024)),
+        cohere: Mutex::default(),
+    });
     loop {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
+        let answers = Arc::clone(&answers);
         tokio::spawn(async move {
             // the client closes the connection when the benchmark ends
-            let _ = answer(socket, unary, stream).await;
+            let _ = answers.to(socket).await;
         });
     }
 }
 
-async fn answer(socket: TcpStream, unary: &[u8], stream: &[u8]) -> anyhow::Result<()> {
-    let mut socket = BufReader::new(socket);
-    loop {
-        let (mut line, mut length, mut streamed) = (String::new(), 0, false);
+impl Answers {
+    async fn to(&self, socket: TcpStream) -> anyhow::Result<()> {
+        let mut socket = BufReader::new(socket);
         loop {
-            line.clear();
-            if socket.read_line(&mut line).await? == 0 {
-                return Ok(());
+            let (mut line, mut length, mut path) = (String::new(), 0, None);
+            loop {
+                line.clear();
+                if socket.read_line(&mut line).await? == 0 {
+                    return Ok(());
+                }
+                path.get_or_insert_with(|| line.clone());
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().context("content-length")?;
+                }
+                if line == "\r\n" {
+                    break;
+                }
             }
-            let lower = line.to_ascii_lowercase();
-            streamed |= lower.contains("/converse-stream");
-            if let Some(value) = lower.strip_prefix("content-length:") {
-                length = value.trim().parse().context("content-length")?;
+            let mut body = vec![0; length];
+            socket.read_exact(&mut body).await?;
+            let path = path.unwrap_or_default();
+            if path.contains("/converse-stream") {
+                socket.write_all(&self.stream).await?;
+            } else if !path.contains("/invoke") {
+                socket.write_all(&self.unary).await?;
+            } else {
+                sleep(LATENCY).await;
+                if path.contains("titan") {
+                    socket.write_all(&self.titan).await?;
+                } else {
+                    socket.write_all(&self.cohere(&body)?).await?;
+                }
             }
-            if line == "\r\n" {
-                break;
-            }
+            socket.flush().await?;
         }
-        let mut body = vec![0; length];
-        socket.read_exact(&mut body).await?;
-        socket.write_all(if streamed { stream } else { unary }).await?;
-        socket.flush().await?;
+    }
+
+    fn cohere(&self, request: &[u8]) -> anyhow::Result<Arc<Vec<u8>>> {
+        #[derive(serde::Deserialize)]
+        struct Request {
+            texts: Vec<String>,
+        }
+        let texts = serde_json::from_slice::<Request>(request)?.texts;
+        let mut ready = self.cohere.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = ready.get(&texts.len()) {
+            return Ok(Arc::clone(answer));
+        }
+        let answer = Arc::new(response("application/json", &cohere_body(1536, &texts)?));
+        ready.insert(texts.len(), Arc::clone(&answer));
+        Ok(answer)
     }
 }
 

@@ -35,3 +35,8 @@ pub struct Models;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/src/configuration.md")]
 pub struct Configuration;
+
+/// The programs in the book's chapter on embeddings compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/embeddings.md")]
+pub struct Embeddings;

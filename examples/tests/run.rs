@@ -87,3 +87,18 @@ fn resilience() {
     assert!(printed.contains("us.amazon.nova-lite-v1:0 did: Hello, Bo!"), "{printed}");
     assert!(printed.contains("0 calls were under way"), "{printed}");
 }
+
+#[test]
+fn two_stage() {
+    let printed = example("two_stage");
+    assert!(printed.starts_with("342 passages, 512 dimensions"), "{printed}");
+    for answer in [
+        "  The Amazon carries more water",
+        "  The bow of a violin is strung with horsehair",
+        " pianos-and-drums-5",
+        "  The bowline makes a loop",
+        "  The borrow checker of Rust refuses",
+    ] {
+        assert!(printed.contains(answer), "{answer}: {printed}");
+    }
+}

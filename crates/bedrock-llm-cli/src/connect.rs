@@ -21,12 +21,25 @@ pub(crate) struct Connection {
     /// Address of an endpoint that speaks Bedrock's protocol, such as `http://127.0.0.1:8080`.
     #[arg(long, conflicts_with = "local")]
     endpoint_url: Option<String>,
-    /// Which of Bedrock's two APIs to use [default: auto]
-    #[arg(long, value_enum)]
-    api: Option<Api>,
     /// Whether the local endpoint is used only with `--local`. For commands whose answers are kept.
     #[arg(skip)]
     pub(crate) only_as_told: bool,
+}
+
+/// Which API chats use.
+#[derive(clap::Args)]
+pub(crate) struct ApiChoice {
+    /// Which of Bedrock's two APIs to use [default: auto]
+    #[arg(long, value_enum)]
+    api: Option<Api>,
+}
+
+impl ApiChoice {
+    /// Puts the flag over the configuration.
+    pub(crate) fn put_into(&self, config: &mut ClientConfig) {
+        let settings = &mut config.client;
+        settings.api_mode = self.api.map(ApiMode::from).or(settings.api_mode);
+    }
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -63,7 +76,6 @@ impl Connection {
     pub(crate) async fn open(&self, config: &ClientConfig) -> anyhow::Result<Connected> {
         let mut config = config.clone();
         let settings = &mut config.client;
-        settings.api_mode = self.api.map(ApiMode::from).or(settings.api_mode);
         if self.local {
             return open_local(config, "--local").await;
         }

@@ -4,16 +4,24 @@ mod batch;
 mod catalog;
 mod chat;
 mod connect;
+mod demo;
+mod embed;
+mod interrupt;
 mod lint;
 mod local;
 mod models;
 mod print;
+mod records;
+mod rerank;
+mod show;
+mod texts;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chat with Amazon Bedrock's models, list them, check requests for them, serve a local stand-in for them.
+/// Chat with Amazon Bedrock's models, embed and rank with them, list them, check requests for them, serve a local stand-in
+/// for them.
 #[derive(Parser)]
 #[command(name = "bedrock-llm", version, propagate_version = true)]
 struct Args {
@@ -23,10 +31,16 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// See the main jobs at work: a chat with a tool, vectors, a ranking.
+    Demo(Box<demo::Args>),
     /// Ask a model, once or in a conversation.
     Chat(Box<chat::Args>),
     /// Send a file of requests and write a file of answers; started again, it continues where it stopped.
     Batch(Box<batch::Args>),
+    /// Turn texts into vectors, from files or standard input; started again with --resume, it continues.
+    Embed(Box<embed::Args>),
+    /// Rank documents by how well they answer a query, or many.
+    Rerank(Box<rerank::Args>),
     /// List the models of the catalog with their limits, features and prices.
     Models(models::Args),
     /// Say what Bedrock would refuse in a request, before it is sent; mend it with --fix.
@@ -38,8 +52,11 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Args::parse().command {
+        Command::Demo(args) => Box::pin(demo::run(*args)).await.map(|()| ExitCode::SUCCESS),
         Command::Chat(args) => Box::pin(chat::run(*args)).await.map(|()| ExitCode::SUCCESS),
         Command::Batch(args) => Box::pin(batch::run(*args)).await,
+        Command::Embed(args) => Box::pin(embed::run(*args)).await,
+        Command::Rerank(args) => Box::pin(rerank::run(*args)).await,
         Command::Models(args) => models::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Lint(args) => lint::run(&args),
         Command::Local(args) => local::run(args).await.map(|()| ExitCode::SUCCESS),

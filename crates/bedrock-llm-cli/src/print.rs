@@ -44,7 +44,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
 }
 
 /// The library's hints name its methods; this command has options.
-fn in_our_words(error: &Error) -> String {
+pub(crate) fn in_our_words(error: &Error) -> String {
     let hint = match error.kind() {
         ErrorKind::MissingRegion => "give --region, or set AWS_REGION",
         ErrorKind::MissingCredentials => {

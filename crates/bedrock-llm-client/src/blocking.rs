@@ -59,6 +59,14 @@ impl BlockingClient {
         &self.engine
     }
 
+    /// Runs a future on this client's runtime and waits for it: for what stands on the [client inside](Self::get_ref).
+    ///
+    /// # Errors
+    /// Inside an async runtime, as every call.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, Error> {
+        self.engine.run(async { Ok(future.await) })
+    }
+
     /// Sends a request of any type. See [`Client::send`].
     ///
     /// # Errors

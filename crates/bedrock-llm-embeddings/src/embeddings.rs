@@ -14,17 +14,19 @@ pub struct Embeddings<T = f32> {
     matrix: Matrix<T>,
     model: ModelId,
     usage: EmbedUsage,
+    start: usize,
 }
 
 /// What it took to embed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct EmbedUsage {
-    /// Tokens of the inputs that were sent, as the service counts; 0 where it does not say.
+    /// Tokens of the inputs that were sent, as the service counts; 0 where it does not say. Of inputs that failed too,
+    /// where their call was answered.
     pub input_tokens: u64,
     /// Calls that were answered.
     pub calls: u64,
-    /// Inputs whose vectors were in the cache, or came from a call for the same text.
+    /// Inputs whose vectors were in a cache, or came from a call for the same input.
     pub cached: u64,
 }
 
@@ -38,8 +40,14 @@ impl EmbedUsage {
 }
 
 impl<T: Element> Embeddings<T> {
-    pub(crate) fn new(matrix: Matrix<T>, model: ModelId, usage: EmbedUsage) -> Self {
-        Self { matrix, model, usage }
+    pub(crate) fn new(matrix: Matrix<T>, model: ModelId, usage: EmbedUsage, start: usize) -> Self {
+        Self { matrix, model, usage, start }
+    }
+
+    /// A copy of the numbers of all vectors, one vector after the other.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<T> {
+        self.matrix.as_slice().to_vec()
     }
 
     /// How many vectors there are.
@@ -89,6 +97,12 @@ impl<T: Element> Embeddings<T> {
         &self.model
     }
 
+    /// The index of the first input among all of a stream's inputs; 0 where there was no stream.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// What it took.
     #[must_use]
     pub fn usage(&self) -> EmbedUsage {
@@ -102,6 +116,7 @@ impl<T: Element> fmt::Debug for Embeddings<T> {
             .field("matrix", &self.matrix)
             .field("model", &self.model.as_str())
             .field("usage", &self.usage)
+            .field("start", &self.start)
             .finish()
     }
 }

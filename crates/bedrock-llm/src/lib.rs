@@ -3,6 +3,8 @@
 
 #[cfg(feature = "client")]
 pub use bedrock_llm_client as client;
+#[cfg(feature = "embeddings")]
+pub use bedrock_llm_embeddings as embeddings;
 #[cfg(feature = "local")]
 pub use bedrock_llm_local as local;
 pub use bedrock_llm_providers as providers;
@@ -11,6 +13,9 @@ pub use bedrock_llm_schema as schema;
 #[cfg(feature = "client")]
 #[doc(inline)]
 pub use client::{BlockingClient, Client};
+#[cfg(feature = "embeddings")]
+#[doc(inline)]
+pub use embeddings::{Embedder, rerank::Reranker};
 #[doc(inline)]
 pub use schema::{
     Catalog, ChatRequest, ChatResponse, ChatStream, Conversation, Error, ErrorKind, Message, ModelId, Result,

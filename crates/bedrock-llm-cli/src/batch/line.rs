@@ -4,7 +4,8 @@ use anyhow::{Context as _, bail, ensure};
 use bedrock_llm_schema::{ChatRequest, ModelConfig, ModelId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
+
+use crate::records;
 
 /// A request with what its record in the output begins with.
 #[derive(Debug)]
@@ -31,8 +32,7 @@ struct Prompt {
 
 /// What is asked of a line, wherever it stands.
 pub(super) fn hash(text: &[u8]) -> String {
-    // 128 bits are enough to tell lines apart
-    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", records::hash(text))
 }
 
 /// An id as text: 7 and "7" are one.

@@ -3,34 +3,35 @@
 mod input;
 mod line;
 mod output;
-mod show;
+mod tally;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use anyhow::{Context as _, ensure};
 use bedrock_llm_client::batch::concerns_every_call;
-use bedrock_llm_client::{BatchHandle, BatchItem, Client, ClientConfig};
+use bedrock_llm_client::{BatchItem, Client, ClientConfig};
 use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::{ChatRequest, ChatResponse, ModelId};
 use futures_util::stream::poll_fn;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::connect::Connection;
+use crate::connect::{ApiChoice, Connection};
+use crate::interrupt::{INTERRUPTED, on_interrupt};
 use crate::print;
+use crate::show::{EVERY, Show};
 use input::{Entry, Input, Rules};
 use line::Task;
 use output::Output;
-use show::{EVERY, Show, Tally};
+use tally::Tally;
 
-/// Exit codes: some requests failed; the user stopped it.
+/// Exit code: some requests failed.
 const SOME_FAILED: u8 = 2;
-const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -54,6 +55,8 @@ pub(crate) struct Args {
     /// Ask again what failed for good before, too. What failed for now (throttled, timed out, …) always is.
     #[arg(long)]
     retry_errors: bool,
+    #[command(flatten)]
+    api: ApiChoice,
     #[command(flatten)]
     connection: Connection,
 }
@@ -87,6 +90,7 @@ impl Args {
             config.model.model = model.clone();
         }
         config.model.max_tokens = self.max_tokens.or(config.model.max_tokens);
+        self.api.put_into(&mut config);
         Ok(config)
     }
 }
@@ -118,7 +122,10 @@ impl Run<'_> {
         let requests = poll_fn(|cx| self.next_request(&mut entries, cx));
         let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
         let mut batch = self.client.batch_stream(requests).concurrency(concurrency);
-        let interrupted = stop_on_interrupt(batch.handle());
+        let interrupted = {
+            let handle = batch.handle();
+            on_interrupt(move || handle.stop())
+        };
         let mut clock = interval(EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         clock.tick().await;
@@ -127,7 +134,8 @@ impl Run<'_> {
             let item = tokio::select! {
                 item = batch.next() => item,
                 _ = clock.tick() => {
-                    self.show.tick(&self.desk().tally, &batch.progress());
+                    let (tally, progress) = (self.desk().tally.clone(), batch.progress());
+                    self.show.tick(tally.passed(&progress), tally.now(&progress, self.show.total()));
                     continue;
                 }
             };
@@ -135,7 +143,8 @@ impl Run<'_> {
             if let Some(error) = self.settle(item, &mut output)? {
                 fatal.get_or_insert(error);
             }
-            self.show.update(&self.desk().tally, &batch.progress());
+            let (tally, progress) = (self.desk().tally.clone(), batch.progress());
+            self.show.update(tally.passed(&progress), tally.now(&progress, self.show.total()));
         }
         output.finish()?;
         let progress = batch.progress();
@@ -243,22 +252,4 @@ impl Run<'_> {
         // nobody panics between two changes that belong together
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The first Ctrl-C takes no further line, the second ends the process: what is written is written.
-fn stop_on_interrupt(batch: BatchHandle) -> Arc<AtomicBool> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&interrupted);
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return; // then the system's own handling is in place
-        }
-        told.store(true, Ordering::Relaxed);
-        batch.stop();
-        eprintln!("Stopping: requests under way finish. Press Ctrl-C again to leave them.");
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    });
-    interrupted
 }

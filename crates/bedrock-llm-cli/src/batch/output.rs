@@ -1,12 +1,10 @@
 //! The file of records: what was done before, what is done now.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::{ChatResponse, Error, ModelId};
 use serde::de::IgnoredAny;
@@ -14,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::line::{Task, id_text};
+use crate::records::{Failure, RecordFile, Spans};
 
 /// The output, held against other processes until it is dropped.
 #[derive(Debug)]
 pub(super) struct Output {
-    file: File,
-    path: PathBuf,
+    file: RecordFile,
     /// Whether records were appended that replace earlier ones.
     has_replaced: bool,
 }
@@ -61,21 +59,7 @@ struct Record<'a> {
 #[serde(rename_all = "snake_case")]
 enum RecordResult<'a> {
     Response(&'a ChatResponse),
-    Error(RecordError<'a>),
-}
-
-#[derive(Serialize)]
-struct RecordError<'a> {
-    kind: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    attempts: u32,
-    retryable: bool,
+    Error(Failure<'a>),
 }
 
 /// As much of a record as resuming needs.
@@ -96,9 +80,7 @@ impl Output {
     /// Opens or makes the file, takes it for this process, and reads what was done before. A last line that was not
     /// written to its end is cut off; records that later ones replace are taken out.
     pub(super) fn open(path: &Path) -> anyhow::Result<(Self, HashMap<String, Before>)> {
-        let file = open_locked(path)?;
-        let path = path.canonicalize().with_context(|| format!("{} cannot be found", path.display()))?;
-        let mut output = Self { file, path, has_replaced: false };
+        let mut output = Self { file: RecordFile::open(path)?, has_replaced: false };
         let (before, has_replaced) = output.read()?;
         if has_replaced {
             output.compact(&before)?;
@@ -130,7 +112,7 @@ impl Output {
         let mut line = serde_json::to_vec(&record)?;
         line.push(b'\n');
         self.has_replaced |= task.was_done;
-        self.file.write_all(&line).with_context(|| format!("{} cannot be written", self.path.display()))
+        self.file.append(&line)
     }
 
     /// Takes out records that later ones replace, and has the disk keep the rest.
@@ -139,7 +121,7 @@ impl Output {
             let (before, _) = self.read()?;
             self.compact(&before)?;
         }
-        self.file.sync_all().with_context(|| format!("{} cannot be written", self.path.display()))
+        self.file.sync()
     }
 
     /// The last record of every id, and whether it replaces earlier ones. A last line without its end is given one if
@@ -147,8 +129,8 @@ impl Output {
     fn read(&mut self) -> anyhow::Result<(HashMap<String, Before>, bool)> {
         let (mut before, mut has_replaced, mut number) = (HashMap::new(), false, 0);
         let mut torn = None;
-        let path = self.path.clone();
-        self.lines(|line, at| {
+        let path = self.file.path().display().to_string();
+        self.file.lines(|line, at| {
             number += 1;
             let is_whole = line.ends_with(b"\n");
             let known = Before::read(line, at);
@@ -159,64 +141,30 @@ impl Output {
                 }
             }
             let (id, known) = known.with_context(|| {
-                format!("line {number} of {} is no record of a batch: is it another file?", path.display())
+                format!("line {number} of {path} is no record of a batch: is it another file?")
             })?;
             has_replaced |= before.insert(id, known).is_some();
             Ok(())
         })?;
         match torn {
-            Some((_, true)) => self.file.write_all(b"\n")?,
-            Some((at, false)) => {
-                self.file.set_len(at)?;
-                self.file.seek(SeekFrom::End(0))?;
-            }
+            Some((_, true)) => self.file.append(b"\n")?,
+            Some((at, false)) => self.file.cut(at)?,
             None => {}
         }
         Ok((before, has_replaced))
     }
 
-    /// Puts a file with only the last record of every id in the place of this one. The lock goes with it.
+    /// Takes out all but the last record of every id.
     fn compact(&mut self, before: &HashMap<String, Before>) -> anyhow::Result<()> {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".tmp");
-        let name = PathBuf::from(name);
-        let file = open_locked(&name)?;
-        file.set_len(0)?;
-        let mut writer = BufWriter::new(file);
-        self.lines(|line, at| {
+        let mut kept = Spans::default();
+        self.file.lines(|line, at| {
             let (id, _) = Before::read(line, at)?;
             if before.get(&id).is_some_and(|last| last.at == at) {
-                writer.write_all(line)?;
+                kept.push(at..at + line.len() as u64);
             }
             Ok(())
         })?;
-        let file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.set_permissions(self.file.metadata()?.permissions())?;
-        file.sync_all()?;
-        std::fs::rename(&name, &self.path)
-            .with_context(|| format!("{} cannot be replaced", self.path.display()))?;
-        self.file = file;
-        Ok(())
-    }
-
-    /// Every line with the place where it begins. Leaves the file at its end.
-    fn lines(&mut self, mut see: impl FnMut(&[u8], u64) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        let mut reader = BufReader::new(&self.file);
-        let (mut line, mut at) = (Vec::new(), 0);
-        loop {
-            line.clear();
-            let length = reader
-                .read_until(b'\n', &mut line)
-                .with_context(|| format!("{} cannot be read", self.path.display()))?;
-            if length == 0 {
-                break;
-            }
-            see(&line, at)?;
-            at += length as u64;
-        }
-        self.file.seek(SeekFrom::End(0))?;
-        Ok(())
+        self.file.keep(&kept)
     }
 }
 
@@ -234,52 +182,16 @@ impl Before {
     }
 }
 
-impl<'a> From<&'a Error> for RecordError<'a> {
-    fn from(error: &'a Error) -> Self {
-        Self {
-            kind: error.kind().as_str(),
-            message: error.message(),
-            status: error.status(),
-            code: error.code(),
-            request_id: error.request_id(),
-            attempts: error.attempts(),
-            retryable: may_be_mended(error),
-        }
-    }
-}
-
-/// Whether the same request may succeed later: what is worth another try, and what was tried as often as allowed.
-fn may_be_mended(error: &Error) -> bool {
-    use bedrock_llm_schema::Retry;
-    error.is_timeout() || matches!(error.retry(), Retry::Temporary | Retry::Exhausted)
-}
-
 /// Whether a line that was not written to its end is one of ours.
 fn begins_a_record(line: &[u8]) -> bool {
     const BEGINNING: &[u8] = b"{\"id\":";
     line.starts_with(BEGINNING) || BEGINNING.starts_with(line)
 }
 
-fn open_locked(path: &Path) -> anyhow::Result<File> {
-    let shown = path.display();
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(path).with_context(|| format!("{shown} cannot be opened"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => bail!("another process is writing {shown}"),
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("{shown} cannot be locked"));
-        }
-    }
-    // another process may have put a new file there between the two
-    let is_there = same_file::Handle::from_path(path)? == same_file::Handle::from_file(file.try_clone()?)?;
-    ensure!(is_there, "another process is writing {shown}");
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use bedrock_llm_schema::{ErrorKind, ModelConfig};
 
     use super::*;

@@ -2,7 +2,7 @@
 
 mod render;
 mod session;
-mod tools;
+pub(crate) mod tools;
 mod turn;
 
 use std::io::{IsTerminal as _, Read as _};
@@ -12,11 +12,11 @@ use anyhow::Context as _;
 use bedrock_llm_client::ClientConfig;
 use bedrock_llm_schema::{DocumentBlock, ImageBlock, Message, Role};
 
-use crate::connect::Connection;
-use turn::Turn;
+use crate::connect::{ApiChoice, Connection};
+pub(crate) use turn::Turn;
 
 /// The model where neither flag, file nor environment names one: cheap, fast, and takes tools and images.
-const DEFAULT_MODEL: &str = "us.amazon.nova-lite-v1:0";
+pub(crate) const DEFAULT_MODEL: &str = "us.amazon.nova-lite-v1:0";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -50,6 +50,8 @@ pub(crate) struct Args {
     /// Print each answer as Converse JSON on one line instead of its text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    api: ApiChoice,
     #[command(flatten)]
     connection: Connection,
 }
@@ -91,6 +93,7 @@ impl Args {
         config.max_tokens = self.max_tokens.or(config.max_tokens);
         config.temperature = self.temperature.or(config.temperature);
         config.validate()?;
+        self.api.put_into(&mut whole);
         Ok(whole)
     }
 

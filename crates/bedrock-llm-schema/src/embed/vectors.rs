@@ -279,6 +279,11 @@ pub trait Element: Copy + Default + PartialEq + fmt::Debug + Send + Sync + seale
 
     /// The vectors, if they are made of it.
     fn take(vectors: Vectors) -> Option<Matrix<Self>>;
+
+    /// The numbers as floats, to be scaled in place; `None` where they are quantised and cannot be.
+    fn floats(_numbers: &mut [Self]) -> Option<&mut [f32]> {
+        None
+    }
 }
 
 mod sealed {
@@ -286,11 +291,12 @@ mod sealed {
 }
 
 macro_rules! element {
-    ($($number:ty: $($variant:ident)|+ $(, $dimensions:literal)?;)*) => {$(
+    ($($number:ty: $($variant:ident)|+ $(, $dimensions:literal)? $(=> $floats:item)?;)*) => {$(
         impl sealed::Sealed for $number {}
         impl Element for $number {
             const TYPES: &'static [EmbeddingType] = &[$(EmbeddingType::$variant),+];
             $(const DIMENSIONS: usize = $dimensions;)?
+            $($floats)?
 
             fn view(vectors: &Vectors) -> Option<&Matrix<Self>> {
                 match vectors {
@@ -310,7 +316,7 @@ macro_rules! element {
 }
 
 element! {
-    f32: Float;
+    f32: Float => fn floats(numbers: &mut [f32]) -> Option<&mut [f32]> { Some(numbers) };
     i8: Int8;
     u8: Uint8;
     Bits: Ubinary | Binary, 8;

@@ -215,7 +215,7 @@ fn names<T>(values: &[T], name: impl Fn(&T) -> &str) -> String {
 }
 
 /// Every image, and where it stands.
-fn images<'a>(request: &'a EmbedRequest) -> impl Iterator<Item = (String, &'a ImageBlock)> {
+fn images(request: &EmbedRequest) -> impl Iterator<Item = (String, &ImageBlock)> {
     request.inputs.iter().enumerate().flat_map(|(place, input)| {
         let parts = match input {
             EmbedInput::Mixed(parts) => parts.as_slice(),
@@ -225,11 +225,10 @@ fn images<'a>(request: &'a EmbedRequest) -> impl Iterator<Item = (String, &'a Im
             EmbedInput::Image(image) => Some((format!("inputs[{place}].image"), image)),
             _ => None,
         };
-        let of_part = move |(part, it): (usize, &'a EmbedPart)| match it {
+        one.into_iter().chain(parts.iter().enumerate().filter_map(move |(part, it)| match it {
             EmbedPart::Image(image) => Some((format!("inputs[{place}].mixed[{part}].image"), image)),
             EmbedPart::Text(_) => None,
-        };
-        one.into_iter().chain(parts.iter().enumerate().filter_map(of_part))
+        }))
     })
 }
 

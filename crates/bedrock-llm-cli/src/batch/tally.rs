@@ -1,15 +1,12 @@
-//! How far the batch is, on standard error.
+//! How far the batch is.
 
 use std::fmt::{Display, from_fn};
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use bedrock_llm_client::batch::Progress;
 use bedrock_llm_schema::model::Cost;
-use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is said where there is no terminal for a bar.
-pub(super) const EVERY: Duration = Duration::from_secs(10);
+use crate::show::seconds;
 
 /// What became of the lines that were not sent in this run, and what the others cost.
 #[derive(Debug, Default, Clone)]
@@ -25,7 +22,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Lines that have their outcome.
-    fn passed(&self, progress: &Progress) -> usize {
+    pub(super) fn passed(&self, progress: &Progress) -> usize {
         self.answered_before + self.failed_before + self.bad + progress.finished()
     }
 
@@ -44,7 +41,7 @@ impl Tally {
         })
     }
 
-    fn now(&self, progress: &Progress, total: Option<usize>) -> impl Display {
+    pub(super) fn now(&self, progress: &Progress, total: Option<usize>) -> impl Display {
         let (tally, progress) = (self.clone(), *progress);
         from_fn(move |f| {
             let Progress { failed, input_tokens, output_tokens, .. } = progress;
@@ -87,69 +84,6 @@ impl Tally {
     }
 }
 
-/// To the second; the first ones to a tenth.
-fn seconds(time: Duration) -> impl Display {
-    from_fn(move |f| match time.as_secs() {
-        0..10 => write!(f, "{:.1}s", time.as_secs_f64()),
-        10..60 => write!(f, "{}s", time.as_secs()),
-        60..3600 => write!(f, "{}m {}s", time.as_secs() / 60, time.as_secs() % 60),
-        _ => write!(f, "{}h {}m", time.as_secs() / 3600, time.as_secs() / 60 % 60),
-    })
-}
-
-/// A bar on a terminal, else a line now and then.
-pub(super) struct Show {
-    bar: Option<ProgressBar>,
-    total: Option<usize>,
-}
-
-impl Show {
-    pub(super) fn new(total: Option<usize>) -> anyhow::Result<Self> {
-        let bar = match total {
-            _ if !std::io::stderr().is_terminal() => None,
-            Some(total) => {
-                let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}")?;
-                Some(ProgressBar::new(total as u64).with_style(style))
-            }
-            None => Some(
-                ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {pos} {msg}")?),
-            ),
-        };
-        Ok(Self { bar, total })
-    }
-
-    /// After every change.
-    pub(super) fn update(&self, tally: &Tally, progress: &Progress) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(tally.now(progress, self.total).to_string());
-            bar.set_position(tally.passed(progress) as u64);
-        }
-    }
-
-    /// [`EVERY`] so often.
-    pub(super) fn tick(&self, tally: &Tally, progress: &Progress) {
-        self.update(tally, progress);
-        if self.bar.is_none() {
-            let of = self.total.map(|total| format!("/{total}")).unwrap_or_default();
-            eprintln!("{}{of}, {}", tally.passed(progress), tally.now(progress, self.total));
-        }
-    }
-
-    /// A line about something else.
-    pub(super) fn say(&self, line: impl Display) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
-        }
-    }
-
-    pub(super) fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,12 +97,5 @@ mod tests {
         let price: bedrock_llm_schema::model::Prices = serde_json::from_str(r#"{"input": "0.5"}"#).unwrap();
         tally.cost = price.cost(&bedrock_llm_schema::Usage::new(3, 0), None).unwrap();
         assert_eq!(tally.cost().to_string(), "$1.5000 and unknown for 2");
-    }
-
-    #[test]
-    fn times_are_short() {
-        for (time, shown) in [(1500, "1.5s"), (59_900, "59s"), (61_000, "1m 1s"), (3_661_000, "1h 1m")] {
-            assert_eq!(seconds(Duration::from_millis(time)).to_string(), shown);
-        }
     }
 }
