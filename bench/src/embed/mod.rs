@@ -2,8 +2,8 @@
 //! And decoding one body, beside `serde_json`'s parsing of the same bytes.
 //!
 //! The stub answers with ready bodies, from another process and after [`LATENCY`], so that neither its work nor its memory
-//! counts. The local endpoint computes its vectors: where client and endpoint share two cores, most of what would be
-//! measured is the endpoint's CPU. `--local` asks it all the same, with the same latency by a fault plan.
+//! counts. The local endpoint computes its vectors: where client and endpoint share two cores, texts a
+//! second would be bounded by the endpoint's CPU too. `--local` asks it all the same, with the same latency by a fault plan.
 //!
 //! Every number of texts is embedded in a process of its own, since the most memory a process ever had is all that the system
 //! tells. Linux tells it in `/proc`; elsewhere the bar for memory is not measured, which is said and is not passing.

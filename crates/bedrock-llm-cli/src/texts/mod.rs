@@ -24,7 +24,7 @@ pub(crate) struct Source {
     /// The input is CSV under a line of names, and this column is the text
     #[arg(long, value_name = "NAME", conflicts_with = "whole")]
     column: Option<String>,
-    /// The member or column that is kept as each record's id [default: `id`, where there is one]
+    /// The member or column that is kept as each record's id; plain lines have none [default: `id`, where there is one]
     #[arg(long, value_name = "NAME", conflicts_with = "whole")]
     id_field: Option<String>,
     /// Each file is one text
