@@ -43,23 +43,24 @@ impl fmt::Debug for FailedInput {
 pub struct EmbedError<T = f32> {
     // one pointer wide
     outcome: Box<EmbedOutcome<T>>,
-    /// Which failure it is named after.
-    first: usize,
 }
 
 impl<T: Element> EmbedError<T> {
     /// Of an outcome in which something failed.
     pub(crate) fn of(outcome: EmbedOutcome<T>) -> Self {
-        // what trying again does not help is what needs somebody's eye
+        Self { outcome: Box::new(outcome) }
+    }
+
+    /// Which failure it is named after: what trying again does not help is what needs somebody's eye.
+    fn first(&self) -> usize {
         let is_permanent = |failed: &FailedInput| failed.error.retry() == Retry::Permanent;
-        let first = outcome.failed().iter().position(is_permanent).unwrap_or(0);
-        Self { outcome: Box::new(outcome), first }
+        self.failed().iter().position(is_permanent).unwrap_or(0)
     }
 
     /// The error it is named after: that of the first input for which trying again does not help, or else of the first.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
-        self.outcome.failed().get(self.first).map(|failed| &failed.error)
+        self.failed().get(self.first()).map(|failed| &failed.error)
     }
 
     /// Its kind.
@@ -122,7 +123,7 @@ impl<T: Element> fmt::Display for EmbedError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed = self.outcome.failed();
         let total = failed.len() + self.outcome.embeddings().len();
-        match failed.get(self.first) {
+        match failed.get(self.first()) {
             Some(first) if total == 1 => write!(f, "the input got no vector: {}", first.error),
             Some(first) => write!(
                 f,
@@ -153,13 +154,13 @@ impl<T: Element> StdError for EmbedError<T> {
 /// The error it is named after, with a word on how many inputs failed. The vectors that came are lost.
 impl<T: Element> From<EmbedError<T>> for Error {
     fn from(error: EmbedError<T>) -> Self {
-        let total = error.failed().len() + error.partial().len();
-        let count = error.failed().len();
+        let (count, first) = (error.failed().len(), error.first());
+        let total = count + error.partial().len();
         let mut failed = error.outcome.into_failed();
-        if error.first >= failed.len() {
+        if first >= failed.len() {
             return Self::new(ErrorKind::Unexpected, "inputs got no vector");
         }
-        let FailedInput { index, error, .. } = failed.swap_remove(error.first);
+        let FailedInput { index, error, .. } = failed.swap_remove(first);
         if total == 1 {
             return error;
         }

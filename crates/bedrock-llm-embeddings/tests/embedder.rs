@@ -90,6 +90,30 @@ async fn texts_and_images_go_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_without_a_purpose_for_images_is_told_the_others() {
+    let v4 = "cohere.embed-v4:0";
+    let of = |model: &str| bedrock_llm_schema::Catalog::builtin().profile(&model.into()).into_owned();
+    let known = of(v4).embedding.purposes.unwrap();
+    assert!(!known.contains(&EmbedPurpose::Image));
+    assert!(of("cohere.embed-english-v3").embedding.purposes.unwrap().contains(&EmbedPurpose::Image));
+
+    let model = Model::new();
+    // as long as the stand-in's vectors are
+    let mut profile = profile();
+    profile.embedding.purposes = Some(known);
+    profile.embedding.other_purposes = of(v4).embedding.other_purposes;
+    profile.embedding.needs_purpose = Some(true);
+    let builder = || Embedder::builder(model.clone(), MODEL).profile(&profile);
+    let embedder = builder().build().unwrap();
+    embedder.embed([bedrock_llm_schema::embed::EmbedInput::from(image())]).await.unwrap();
+    assert_eq!(model.last().purpose, Some(EmbedPurpose::Document));
+    // whoever wants it gets it
+    let told = builder().purpose(EmbedPurpose::Image).build().unwrap();
+    told.embed([bedrock_llm_schema::embed::EmbedInput::from(image())]).await.unwrap();
+    assert_eq!(model.last().purpose, Some(EmbedPurpose::Image));
+}
+
+#[tokio::test(start_paused = true)]
 async fn purposes_are_those_that_the_model_knows() {
     let model = Model::new();
     let mut profile = profile();
@@ -137,7 +161,7 @@ async fn what_breaks_a_rule_is_not_sent_and_the_others_go_together() {
     let mut profile = profile();
     profile.embedding.max_images = Some(0);
     let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
-    let inputs = ["a".into(), " ".into(), image().into(), "b".into(), "c".into()];
+    let inputs = ["a".into(), "".into(), image().into(), "b".into(), "c".into()];
     let inputs: [bedrock_llm_schema::embed::EmbedInput; 5] = inputs;
     let outcome = embedder.embed_each(inputs).await;
     assert_eq!(model.texts(), [["a", "b", "c"]]);

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "agent")]
+pub use bedrock_llm_agent as agent;
 #[cfg(feature = "client")]
 pub use bedrock_llm_client as client;
 #[cfg(feature = "embeddings")]

@@ -173,6 +173,7 @@ impl Purposes {
             if let (Some(wanted), Some(offered)) = (wanted, known)
                 // what nobody knows the service may have by now, and a model that tells none apart is told none
                 && !(matches!(wanted, EmbedPurpose::Unknown(_)) || offered.is_empty() || offered.contains(wanted))
+                && !facts.other_purposes.as_ref().is_some_and(|others| others.contains(wanted))
             {
                 return Err(EmbedConfigError::Purpose {
                     setting,
