@@ -161,7 +161,7 @@ async fn what_breaks_a_rule_is_not_sent_and_the_others_go_together() {
     let mut profile = profile();
     profile.embedding.max_images = Some(0);
     let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
-    let inputs = ["a".into(), " ".into(), image().into(), "b".into(), "c".into()];
+    let inputs = ["a".into(), "".into(), image().into(), "b".into(), "c".into()];
     let inputs: [bedrock_llm_schema::embed::EmbedInput; 5] = inputs;
     let outcome = embedder.embed_each(inputs).await;
     assert_eq!(model.texts(), [["a", "b", "c"]]);
@@ -273,6 +273,7 @@ async fn answers_that_do_not_fit_are_errors() {
 async fn vectors_of_each_type() {
     let model = Model::new().maker(|request| match request.types.first() {
         Some(EmbeddingType::Int8) => Vectors::Int8(Matrix::from_values(vec![-1, 2], 2).unwrap()),
+        Some(EmbeddingType::Binary) => Vectors::Binary(Matrix::from_values(vec![Bits(8)], 1).unwrap()),
         Some(EmbeddingType::Ubinary) => Vectors::Ubinary(Matrix::from_values(vec![Bits(9)], 1).unwrap()),
         _ => Vectors::Float(Matrix::from_values(vec![0.5], 1).unwrap()),
     });
@@ -292,6 +293,23 @@ async fn vectors_of_each_type() {
         "test.embed-v1 gives no vectors of type uint8; it gives float, int8, binary, ubinary"
     );
     assert_eq!(*Error::from(error).kind(), ErrorKind::Config);
+    let asked = |encoding| {
+        let builder = builder().element::<Bits>();
+        builder.encoding(encoding).build().map_err(|error| error.to_string())
+    };
+    let bits = asked(EmbeddingType::Binary).unwrap().embed_query("a").await.unwrap();
+    assert_eq!((bits, model.last().types), (vec![Bits(8)], vec![EmbeddingType::Binary]));
+    assert_eq!(
+        asked(EmbeddingType::Int8).unwrap_err(),
+        "`encoding`: the element holds no int8; it holds ubinary, binary"
+    );
+    profile.embedding.types = Some(vec![EmbeddingType::Float, EmbeddingType::Ubinary]);
+    let builder = || Embedder::builder(model.clone(), MODEL).profile(&profile);
+    let error = builder().element::<Bits>().encoding(EmbeddingType::Binary).build().unwrap_err();
+    assert!(
+        error.to_string().contains("gives no vectors of type binary; it gives float, ubinary"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
