@@ -161,7 +161,7 @@ async fn what_breaks_a_rule_is_not_sent_and_the_others_go_together() {
     let mut profile = profile();
     profile.embedding.max_images = Some(0);
     let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
-    let inputs = ["a".into(), " ".into(), image().into(), "b".into(), "c".into()];
+    let inputs = ["a".into(), "".into(), image().into(), "b".into(), "c".into()];
     let inputs: [bedrock_llm_schema::embed::EmbedInput; 5] = inputs;
     let outcome = embedder.embed_each(inputs).await;
     assert_eq!(model.texts(), [["a", "b", "c"]]);
