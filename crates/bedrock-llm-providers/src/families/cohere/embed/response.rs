@@ -145,7 +145,7 @@ impl<'a> Written<'a> {
         request: &'a EmbedRequest,
     ) -> Result<Self, CodecError> {
         let family = codec.name();
-        let has_others = response.extra.get("embeddings").is_some_and(|rest| rest.is_object());
+        let has_others = response.extra.get("embeddings").is_some_and(Value::is_object);
         if response.vectors.is_empty() && !has_others {
             return Err(cannot_answer(family, "a lack of vectors", "vectors"));
         }
