@@ -1,6 +1,8 @@
 //! [`Embedder`]: vectors of any number of inputs.
 
+mod blame;
 mod check;
+mod claim;
 mod long;
 mod manner;
 mod pack;
