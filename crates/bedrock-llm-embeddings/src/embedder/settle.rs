@@ -86,9 +86,10 @@ impl<T: Element, S: EmbedService> Run<T, S> {
             Some(pool) => {
                 numbers.extend_from_slice(row);
                 let floats = T::floats(&mut numbers).unwrap_or_default();
-                let Some(mean) = pool.add(floats, unit.weight) else { return Ok(()) };
+                let scale = self.plan.scale || self.plan.keep.is_some();
+                let Some(mean) = pool.add(floats, unit.weight, scale) else { return Ok(()) };
                 floats.copy_from_slice(&mean);
-                self.plan.scale_means
+                self.plan.is_normalized
             }
         };
         if is_scaled && let Some(floats) = T::floats(&mut numbers) {
