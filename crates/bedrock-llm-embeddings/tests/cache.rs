@@ -292,6 +292,8 @@ async fn vectors_make_room_and_grow_old() {
     let small = EmbedCache::new(EmbedCacheConfig::default().max_bytes(1000)).unwrap();
     embedder(&model, &small).embed(numbered(100)).await.unwrap();
     assert!(small.stats().bytes <= 1000 && small.stats().entries > 0, "{small:?}");
+    // what it takes to find a vector is much more than these of four numbers
+    assert!(small.stats().entries <= 3 && small.stats().bytes >= 300, "{small:?}");
 
     // by a real clock
     let short = EmbedCacheConfig::default().ttl(Duration::from_millis(1));

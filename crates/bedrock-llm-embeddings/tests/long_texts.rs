@@ -9,7 +9,7 @@ use bedrock_llm_embeddings::{EmbedConfigError, Embedder, EmbedderBuilder, LongTe
 use bedrock_llm_schema::embed::EmbedTruncation;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::tokens::of_text;
-use bedrock_llm_schema::{Error, ErrorKind};
+use bedrock_llm_schema::{EmbedResponse, Error, ErrorKind};
 use common::{MODEL, Model, floats, profile, text};
 
 /// A model that takes so many words.
@@ -200,6 +200,31 @@ async fn a_piece_that_fails_fails_the_text() {
     // pieces after it are of no use to anybody
     assert_eq!(model.texts().concat(), ["a a a a", "b b b b", "x"]);
     assert!(outcome.get(1).unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_in_pieces_is_one_input_of_a_cache() {
+    // the client's cache of answers has those of calls of one input
+    let model = counting(4);
+    let replaying = tower::util::MapResponse::new(model.clone(), |mut response: EmbedResponse| {
+        response.is_replayed = response.vectors.iter().all(|vectors| vectors.len() == 1);
+        response
+    });
+    let mut profile = limited(4);
+    profile.embedding.max_inputs = Some(2);
+    let embedder = Embedder::builder(replaying, MODEL).profile(&profile).long_texts(LongText::SplitAndPool);
+    let embedder = embedder.build().unwrap();
+    // three pieces: two are worked on, and one is replayed
+    let usage = embedder.embed(["a a a a b b b b a a a a"]).await.unwrap().usage();
+    assert_eq!((model.calls(), usage.calls, usage.cached, usage.input_tokens), (2, 1, 0, 2));
+    profile.embedding.max_inputs = Some(1);
+    let replaying = tower::util::MapResponse::new(model.clone(), |mut response: EmbedResponse| {
+        response.is_replayed = true;
+        response
+    });
+    let embedder = Embedder::builder(replaying, MODEL).profile(&profile).long_texts(LongText::SplitAndPool);
+    let usage = embedder.build().unwrap().embed(["a a a a b b b b a a a a"]).await.unwrap().usage();
+    assert_eq!((model.calls(), usage.calls, usage.cached, usage.input_tokens), (5, 0, 1, 0));
 }
 
 #[test]

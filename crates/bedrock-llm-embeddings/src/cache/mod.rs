@@ -45,8 +45,8 @@ pub struct EmbedCache {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EmbedCacheConfig {
-    /// How many bytes all vectors together may take, with what it takes to find them; 64 MiB, which is some 15 000 vectors
-    /// of 1024 floats.
+    /// How many bytes all vectors together may take, with what it takes to find them, some 330 bytes each; 64 MiB, which is
+    /// some 15 000 vectors of 1024 floats.
     pub max_bytes: u64,
     /// How long a vector is kept; `None`, the default, as long as there is room: a model's vectors do not change.
     #[serde(with = "humantime_serde")]
@@ -69,7 +69,7 @@ pub struct EmbedCacheStats {
     pub shared: u64,
     /// Vectors that are kept.
     pub entries: u64,
-    /// The bytes they take.
+    /// The bytes they take, with what it takes to find them: by estimate, see [`EmbedCacheConfig::max_bytes`].
     pub bytes: u64,
 }
 

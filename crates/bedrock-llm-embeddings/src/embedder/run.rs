@@ -84,6 +84,17 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         self.finish()
     }
 
+    /// What becomes of inputs none of which could be sent.
+    pub(super) fn nothing(mut self, inputs: Vec<EmbedInput>, start: usize, error: Error) -> EmbedOutcome<T> {
+        self.start = start;
+        let mut errors = std::iter::repeat_with(|| error.duplicate());
+        let failed = inputs.into_iter().zip(&mut errors).enumerate();
+        self.failed = failed
+            .map(|(index, (input, error))| FailedInput::new(start.saturating_add(index), input, error))
+            .collect();
+        self.finish()
+    }
+
     /// Embeds what failed before, and keeps what came.
     pub(super) async fn again(mut self, outcome: EmbedOutcome<T>) -> EmbedOutcome<T> {
         if let Some(difference) = self.difference(&outcome) {
