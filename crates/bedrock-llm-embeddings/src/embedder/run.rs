@@ -87,11 +87,14 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     /// What becomes of inputs none of which could be sent.
     pub(super) fn nothing(mut self, inputs: Vec<EmbedInput>, start: usize, error: Error) -> EmbedOutcome<T> {
         self.start = start;
-        let mut errors = std::iter::repeat_with(|| error.duplicate());
-        let failed = inputs.into_iter().zip(&mut errors).enumerate();
-        self.failed = failed
-            .map(|(index, (input, error))| FailedInput::new(start.saturating_add(index), input, error))
-            .collect();
+        let failed = inputs.into_iter().enumerate();
+        let failed = failed
+            .map(|(index, input)| FailedInput::new(start.saturating_add(index), input, error.duplicate()));
+        self.failed = failed.collect();
+        // it has the cause, which cannot be shared
+        if let Some(first) = self.failed.first_mut() {
+            first.error = error;
+        }
         self.finish()
     }
 
