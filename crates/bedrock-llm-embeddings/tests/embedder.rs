@@ -260,6 +260,7 @@ async fn what_every_input_is_refused_for_is_not_halved_for_ever() {
         let error = embedder.embed(numbered(5000)).await.unwrap_err();
         assert_eq!((error.failed().len(), error.kind()), (5000, &ErrorKind::Validation));
         assert!(model.calls() <= most, "{} calls of {inputs} inputs", model.calls());
+        assert!(error.failed()[4999].error.hint().unwrap().contains("`extra`"));
     }
     // where anything came, or texts are too long, each stands for itself
     for (kind, bad) in [(ErrorKind::Validation, 1..2000), (ErrorKind::ContextOverflow, 0..1999)] {

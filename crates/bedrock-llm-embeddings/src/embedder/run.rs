@@ -290,6 +290,12 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         let Some(error) = self.over.as_ref().map(Error::duplicate) else { return };
         let queued = std::mem::take(&mut self.queue).into_iter().flatten();
         let open: Vec<_> = queued.chain(std::mem::take(&mut self.loose)).collect();
+        for (unit, _) in &open {
+            if let Some(entry) = self.entries.get_mut(unit.entry) {
+                // who waits for it may fare better
+                drop(entry.ticket.take());
+            }
+        }
         self.fail_all(open, error);
     }
 

@@ -101,7 +101,7 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         }
         let row = if numbers.is_empty() { row } else { &numbers };
         entry.indices.iter().try_for_each(|index| self.rows.place(*index, row))?;
-        let equal = entry.indices.len() - 1;
+        let equal = entry.indices.len().saturating_sub(1);
         let cached = equal + usize::from(!entry.is_worked_on);
         self.usage.cached = self.usage.cached.saturating_add(wide(cached));
         if let Some(ticket) = entry.settle() {
@@ -133,7 +133,8 @@ impl<T: Element, S: EmbedService> Run<T, S> {
             }
         }
         if is_over && self.over.is_none() {
-            self.over = Some(error.duplicate());
+            let all = error.duplicate();
+            self.over = Some(if is_fatal(&error) { all } else { all.with_hint(ABOUT_ALL) });
         }
         self.fail_all(group, error);
     }
@@ -210,6 +211,9 @@ impl<T: Element, S: EmbedService> Run<T, S> {
 }
 
 const ABOUT_LONG_TEXTS: &str = "shorten it, or let the embedder do so: `EmbedderBuilder::long_texts`";
+
+const ABOUT_ALL: &str = "this input was not refused by itself: others were, one by one and in these words, and none was \
+                         taken; look at the embedder's settings, `extra` above all";
 
 /// Whether one of several inputs may be to blame, so that others are worth another call.
 fn concerns_content(error: &Error) -> bool {
