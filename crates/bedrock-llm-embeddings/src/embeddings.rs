@@ -13,6 +13,8 @@ use bedrock_llm_schema::embed::{Element, Matrix};
 pub struct Embeddings<T = f32> {
     matrix: Matrix<T>,
     model: ModelId,
+    /// The model itself, by whichever profile it was called.
+    identity: ModelId,
     usage: EmbedUsage,
     start: usize,
 }
@@ -21,12 +23,15 @@ pub struct Embeddings<T = f32> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct EmbedUsage {
-    /// Tokens of the inputs that were sent, as the service counts; 0 where it does not say. Of inputs that failed too,
+    /// Tokens of the inputs that the service worked on, as it counts; 0 where it does not say. Of inputs that failed too,
     /// where their call was answered.
     pub input_tokens: u64,
-    /// Calls that were answered.
+    /// Calls that the service answered. Answers that the client's cache gave are not among them, and calls that failed are
+    /// not.
     pub calls: u64,
-    /// Inputs whose vectors were in a cache, or came from a call for the same input.
+    /// Inputs that got their vectors without work of the service for them: from a cache, the client's included, from
+    /// another's call for the same input, or from that of an equal input. A text in pieces is one input, and is here where
+    /// all its pieces are.
     pub cached: u64,
 }
 
@@ -41,7 +46,18 @@ impl EmbedUsage {
 
 impl<T: Element> Embeddings<T> {
     pub(crate) fn new(matrix: Matrix<T>, model: ModelId, usage: EmbedUsage, start: usize) -> Self {
-        Self { matrix, model, usage, start }
+        Self { matrix, identity: model.clone(), model, usage, start }
+    }
+
+    /// Sets which model it is itself, where the id it was called by does not tell.
+    pub(crate) fn of_model(mut self, identity: ModelId) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The model itself, by whichever profile it was called: what tells whether vectors can be compared.
+    pub(crate) fn identity(&self) -> &ModelId {
+        &self.identity
     }
 
     /// A copy of the numbers of all vectors, one vector after the other.

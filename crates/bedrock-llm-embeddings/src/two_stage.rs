@@ -182,7 +182,7 @@ where
         let Self { embedder, reranker, corpus, query, candidates, top_n, metric } = self;
         let Corpus { documents, embeddings } = corpus;
         let of_corpus = embeddings.model();
-        if !is_same_model(of_corpus, embedder.model()) {
+        if !is_same_model(embeddings.identity(), embedder.identity()) {
             let (corpus, query) = (of_corpus.clone(), embedder.model().clone());
             return Err(TwoStageError::OtherModel { corpus, query });
         }

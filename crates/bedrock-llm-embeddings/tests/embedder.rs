@@ -5,11 +5,11 @@ mod common;
 
 use std::time::Duration;
 
-use bedrock_llm_embeddings::{EmbedConfigError, EmbedOutcome, Embedder};
+use bedrock_llm_embeddings::{EmbedConfigError, EmbedOutcome, Embedder, LongText};
 use bedrock_llm_schema::embed::{Bits, EmbedPart, EmbedPurpose, EmbeddingType, Matrix, Vectors};
 use bedrock_llm_schema::model::Mode;
 use bedrock_llm_schema::request::{CallOptions, Priority};
-use bedrock_llm_schema::{Error, ErrorKind, ImageBlock, ImageFormat};
+use bedrock_llm_schema::{Error, ErrorKind, ImageBlock, ImageFormat, ThrottleScope};
 use common::{MODEL, Model, floats, numbered, profile, text, vector};
 
 fn embedder(model: &Model) -> Embedder<f32, Model> {
@@ -225,10 +225,8 @@ async fn an_outage_is_not_tried_again_here_and_costs_only_its_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_keeps_the_purpose_and_what_fails_again() {
-    let model = Model::new()
-        .refuse(ErrorKind::Throttled(bedrock_llm_schema::ThrottleScope::Requests), |input| {
-            text(input).contains('7')
-        });
+    let model =
+        Model::new().refuse(ErrorKind::Throttled(ThrottleScope::Requests), |input| text(input).contains('7'));
     let mut profile = profile();
     profile.embedding.purposes = Some(vec![EmbedPurpose::Document]);
     let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
@@ -240,13 +238,85 @@ async fn a_retry_keeps_the_purpose_and_what_fails_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn vectors_of_two_models_or_settings_are_not_mixed() {
+    let failing = || Model::new().refuse(ErrorKind::Unavailable, |input| text(input) == "text 5");
+    let outcome = async || embedder(&failing()).embed_each(numbered(10)).await;
+    let model = Model::new();
+    let mut wide = profile();
+    wide.embedding.is_matryoshka = Some(true);
+    let extra = serde_json::from_str(r#"{"own": 1}"#).unwrap();
+    let builder = |id: &str| Embedder::builder(model.clone(), id).profile(&wide);
+    for (other, says) in [
+        (builder("test.embed-v2"), "the model is test.embed-v2, and it was test.embed-v1"),
+        (builder(MODEL).dimensions(2), "`dimensions`"),
+        (builder(MODEL).normalize(true), "`normalize`"),
+        (builder(MODEL).extra(extra), "`extra`"),
+    ] {
+        let other = other.build().unwrap();
+        let again = other.retry(outcome().await).await;
+        assert_eq!((model.calls(), again.embeddings().len(), again.failed().len()), (0, 6, 4));
+        let error = &again.failed()[1].error;
+        assert_eq!((error.kind(), again.failed()[1].index), (&ErrorKind::InvalidRequest, 5));
+        assert!(error.to_string().contains(says), "{error}");
+        let source = std::error::Error::source(error).unwrap();
+        assert!(source.downcast_ref::<Error>().unwrap().is_retryable());
+        // nothing is lost: the right one goes on with it
+        let whole = embedder(&Model::new()).retry(again).await.into_result().unwrap();
+        assert_eq!(whole.row(5).unwrap(), vector("text 5"));
+    }
+    // where nothing came there is nothing to mix
+    let down = Model::new().refuse(ErrorKind::Unavailable, |_| true);
+    let nothing = embedder(&down).embed_each(["a"]).await;
+    let other = builder("test.embed-v2").dimensions(2).build().unwrap();
+    assert_eq!(other.retry(nothing).await.into_result().unwrap().dimensions(), 2);
+    // and how long texts are dealt with is not what vectors are
+    let pooling = builder(MODEL).long_texts(LongText::SplitAndPool).build().unwrap();
+    assert_eq!(pooling.retry(outcome().await).await.into_result().unwrap().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_every_input_is_refused_for_is_not_halved_for_ever() {
+    for (inputs, most) in [(1, 40), (4, 90), (96, 230)] {
+        let model = Model::new().refuse(ErrorKind::Validation, |_| true);
+        let mut profile = profile();
+        profile.embedding.max_inputs = Some(inputs);
+        let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
+        let error = embedder.embed(numbered(5000)).await.unwrap_err();
+        assert_eq!((error.failed().len(), error.kind()), (5000, &ErrorKind::Validation));
+        assert!(model.calls() <= most, "{} calls of {inputs} inputs", model.calls());
+        assert!(error.failed()[4999].error.hint().unwrap().contains("`extra`"));
+    }
+    // where anything came, or texts are too long, each stands for itself
+    for (kind, bad) in [(ErrorKind::Validation, 1..2000), (ErrorKind::ContextOverflow, 0..1999)] {
+        let model = Model::new().refuse(kind, move |input| {
+            bad.contains(&text(input).trim_start_matches("text ").parse().unwrap())
+        });
+        let embedder =
+            Embedder::builder(model.clone(), MODEL).profile(&profile()).concurrency(1).build().unwrap();
+        let outcome = embedder.embed_each(numbered(2001)).await;
+        assert_eq!(outcome.embeddings().len(), 2001 - 1999);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_every_call_would_meet_ends_it() {
-    let model = Model::new().rule(|_| (Duration::from_millis(1), Err(Error::new(ErrorKind::Auth, "no"))));
-    let embedder =
-        Embedder::builder(model.clone(), MODEL).profile(&profile()).concurrency(2).build().unwrap();
-    let error = embedder.embed(numbered(100)).await.unwrap_err();
-    assert_eq!((model.calls(), error.failed().len()), (2, 100));
-    assert_eq!(*error.kind(), ErrorKind::Auth);
+    for kind in [
+        ErrorKind::Auth,
+        ErrorKind::AccessDenied,
+        ErrorKind::NotFound,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::InvalidModelId,
+        ErrorKind::InferenceProfileRequired,
+        ErrorKind::Throttled(ThrottleScope::DailyTokens),
+    ] {
+        let refused = kind.clone();
+        let model =
+            Model::new().rule(move |_| (Duration::from_millis(1), Err(Error::new(refused.clone(), "no"))));
+        let builder = Embedder::builder(model.clone(), MODEL).profile(&profile());
+        let error = builder.concurrency(2).build().unwrap().embed(numbered(100)).await.unwrap_err();
+        assert_eq!((model.calls(), error.failed().len()), (2, 100));
+        assert_eq!(*error.kind(), kind);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -417,6 +487,15 @@ async fn a_dropped_future_drops_its_calls() {
 #[tokio::test]
 async fn futures_and_embedders_go_to_other_tasks() {
     let embedder = embedder(&Model::new());
-    let task = tokio::spawn(async move { embedder.embed(["a"]).await });
-    assert_eq!(task.await.unwrap().unwrap().len(), 1);
+    let texts = vec!["a".to_owned()];
+    let tasks = [tokio::spawn(embedder.embed(&texts)), tokio::spawn(embedder.embed_documents(&texts))];
+    let query = tokio::spawn(embedder.embed_query("a"));
+    let each = tokio::spawn(embedder.embed_each(&texts));
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().len(), 1);
+    }
+    assert_eq!(query.await.unwrap().unwrap(), vector("a"));
+    let again = tokio::spawn(embedder.retry(each.await.unwrap()));
+    drop((embedder, texts));
+    assert_eq!(again.await.unwrap().embeddings().len(), 1);
 }

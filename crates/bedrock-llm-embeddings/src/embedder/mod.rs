@@ -1,7 +1,10 @@
 //! [`Embedder`]: vectors of any number of inputs.
 
+mod blame;
 mod check;
+mod claim;
 mod long;
+mod manner;
 mod pack;
 mod plan;
 mod pool;
@@ -27,6 +30,7 @@ use tokio::sync::Semaphore;
 use tower::Service;
 
 pub use long::LongText;
+pub(crate) use manner::Manner;
 use plan::Plan;
 use run::Run;
 pub use settings::EmbedderBuilder;
@@ -53,12 +57,16 @@ impl<S> EmbedService for S where
 ///
 /// `T` is the type of the numbers, `S` what the calls go through.
 ///
-/// - **Packing.** Inputs go together as the model takes them: up to so many inputs, images and tokens a call. A model that
-///   takes one a call has several calls under way instead. Vectors have the order of the inputs, whichever call is first.
+/// - **Packing.** Inputs go together as the model takes them: up to so many inputs and images a call, in a body of the size
+///   the service takes, and up to so many tokens where the [catalog](bedrock_llm_schema::Catalog) knows how many. A model
+///   that takes one a call has several calls under way instead. Vectors have the order of the inputs, whichever call is
+///   first.
 /// - **Failures.** A call that the service refuses for its content is halved until what is to blame stands alone; the
-///   others get their vectors. That takes at most twice as many calls as there are inputs. Throttling and outages are the
-///   service's stack's to retry, nothing is tried twice here. What failed in the end can be [tried again](Self::retry)
-///   without the rest.
+///   others get their vectors. That takes at most twice as many calls as there are inputs. Where nothing has come yet, and
+///   as many inputs as a call holds, at least 32, were refused alone in the same words, the rest fails as they did: then a
+///   setting is to blame. What every call would meet, such as access denied, ends the run at once. Throttling and outages
+///   are the service's stack's to retry, nothing is tried twice here. What failed in the end can be
+///   [tried again](Self::retry) without the rest.
 /// - **What the model cannot do** is an error when the embedder is built, or of that input before it is sent.
 /// - **Cancellation.** Dropping a future drops its calls. One that is kept without being polled keeps its places, and others
 ///   who want the same from a cache wait for it.
@@ -120,6 +128,11 @@ impl<T, S> Embedder<T, S> {
         &self.plan.model
     }
 
+    /// The model itself, by whichever profile it is called.
+    pub(crate) fn identity(&self) -> &ModelId {
+        &self.plan.manner.model
+    }
+
     /// Where vectors are kept, if anywhere.
     #[must_use]
     pub fn cache(&self) -> Option<&EmbedCache> {
@@ -145,7 +158,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send {
+    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send + 'static {
         let outcome = self.embed_each(inputs);
         async { outcome.await.into_result() }
     }
@@ -157,7 +170,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_documents(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send {
+    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send + 'static {
         let outcome = self.all(self.plan.purposes.document.clone(), inputs);
         async { outcome.await.into_result() }
     }
@@ -169,7 +182,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_query(
         &self,
         query: impl Into<EmbedInput>,
-    ) -> impl Future<Output = Result<Vec<T>, Error>> + Send {
+    ) -> impl Future<Output = Result<Vec<T>, Error>> + Send + 'static {
         let outcome = self.all(self.plan.purposes.query.clone(), [query]);
         async {
             let embeddings = outcome.await.into_result()?;
@@ -185,11 +198,15 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_each(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = EmbedOutcome<T>> + Send {
+    ) -> impl Future<Output = EmbedOutcome<T>> + Send + 'static {
         self.all(self.plan.purposes.plain.clone(), inputs)
     }
 
     /// Tries again what failed, and only that; what came stays.
+    ///
+    /// Of another embedder's outcome too, one with another policy for long texts, say. But what came must be of the same
+    /// model, type of number, `dimensions`, `normalize` and `extra`: else nothing is sent, and what failed has an error of
+    /// kind [`InvalidRequest`](ErrorKind::InvalidRequest) that says so, with the one before as its source.
     ///
     /// ```no_run
     /// # use bedrock_llm_embeddings::{Embedder, Embeddings};
@@ -203,9 +220,12 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     /// # Ok(embeddings)
     /// # }
     /// ```
-    pub fn retry(&self, outcome: impl Into<EmbedOutcome<T>>) -> impl Future<Output = EmbedOutcome<T>> + Send {
-        let (came, failed, purpose) = outcome.into().into_parts();
-        self.run(purpose).again(came, failed)
+    pub fn retry(
+        &self,
+        outcome: impl Into<EmbedOutcome<T>>,
+    ) -> impl Future<Output = EmbedOutcome<T>> + Send + 'static {
+        let outcome = outcome.into();
+        self.run(outcome.purpose().cloned()).again(outcome)
     }
 
     /// The vectors of any number of inputs, some at a time and in order, in memory that does not grow with them. Purposes
@@ -232,6 +252,32 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     ) -> EmbedStream<'a, T, S> {
         let purpose = self.plan.purposes.plain.clone();
         EmbedStream::new(self.clone(), purpose, Box::pin(inputs.map(Into::into)))
+    }
+
+    /// [`embed_stream`](Self::embed_stream) of what is to be found, as [`embed_documents`](Self::embed_documents) is of
+    /// [`embed`](Self::embed).
+    pub fn embed_documents_stream<'a>(
+        &self,
+        inputs: impl Stream<Item: Into<EmbedInput>> + Send + 'a,
+    ) -> EmbedStream<'a, T, S> {
+        let purpose = self.plan.purposes.document.clone();
+        EmbedStream::new(self.clone(), purpose, Box::pin(inputs.map(Into::into)))
+    }
+
+    /// An outcome of which nothing came, for one reason.
+    pub(crate) fn nothing(
+        &self,
+        inputs: Vec<EmbedInput>,
+        start: usize,
+        purpose: Option<EmbedPurpose>,
+        error: Error,
+    ) -> EmbedOutcome<T> {
+        self.run(purpose).nothing(inputs, start, error)
+    }
+
+    /// The purposes of [`embed`](Self::embed) and [`embed_documents`](Self::embed_documents).
+    pub(crate) fn purposes(&self) -> (Option<EmbedPurpose>, Option<EmbedPurpose>) {
+        (self.plan.purposes.plain.clone(), self.plan.purposes.document.clone())
     }
 
     fn all<I: Into<EmbedInput>>(

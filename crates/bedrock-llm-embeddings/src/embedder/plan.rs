@@ -10,15 +10,18 @@ use bedrock_llm_schema::rules::check_embed;
 use bedrock_llm_schema::{CallOptions, ModelId};
 
 use super::long::{LongText, TextLimits};
+use super::manner::Manner;
 use super::pack::CallLimits;
 use super::settings::Settings;
 use crate::EmbedConfigError;
+use crate::same_model::identity;
 
 /// An embedder's settings, with what is known of its model worked in.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) model: ModelId,
     pub(super) profile: ModelProfile,
+    pub(super) manner: Arc<Manner>,
     /// Every request, without inputs and purpose.
     pub(super) template: EmbedRequest,
     /// The type of the numbers.
@@ -30,8 +33,8 @@ pub(super) struct Plan {
     pub(super) keep: Option<usize>,
     /// Whether vectors are scaled to length 1 here.
     pub(super) scale: bool,
-    /// Whether means are.
-    pub(super) scale_means: bool,
+    /// Whether whole texts' vectors have length 1, so that means must have it.
+    pub(super) is_normalized: bool,
     pub(super) long_texts: LongText,
     pub(super) text_limits: TextLimits,
     pub(super) call_limits: CallLimits,
@@ -69,6 +72,9 @@ impl Plan {
         let (normalize, scale) = scaling(&settings, facts, &model)?;
         // a beginning is no longer as long as the whole
         let scale = scale || (cut.is_some() && settings.normalize != Some(false));
+        // what the model does unless it is told
+        let is_usual = facts.is_normalized == Some(true);
+        let is_normalized = scale || cut.is_none() && normalize.unwrap_or(is_usual);
         for (setting, is_asked) in [
             ("`normalize`", scale),
             ("`long_texts: split_and_pool`", settings.long_texts == LongText::SplitAndPool),
@@ -102,11 +108,21 @@ impl Plan {
             tokens: facts.max_call_tokens.map(u64::from),
         };
         let per_call = usize::try_from(call_limits.inputs).unwrap_or(usize::MAX);
+        let manner = Manner {
+            model: identity(&model, &profile),
+            r#type: r#type.clone(),
+            dimensions: asked,
+            keep: cut.map(numbers),
+            normalize,
+            scale,
+            extra: template.extra.clone(),
+        };
         let plan = Self {
+            manner: Arc::new(manner),
             width: asked.or(only).map(numbers),
             keep: cut.map(numbers),
             scale,
-            scale_means: settings.normalize != Some(false),
+            is_normalized,
             long_texts: settings.long_texts,
             text_limits,
             call_limits,
@@ -131,20 +147,18 @@ impl Plan {
     }
 
     /// All that changes numbers, for the keys of what is kept.
-    pub(super) fn manner<'a>(&'a self, purpose: Option<&'a EmbedPurpose>) -> impl serde::Serialize + 'a {
-        // the model itself, by whichever profile it is called
-        let model = self.profile.base_model.as_ref().unwrap_or(&self.model);
+    pub(super) fn key<'a>(&'a self, purpose: Option<&'a EmbedPurpose>) -> impl serde::Serialize + 'a {
         let limits = match self.long_texts {
             LongText::Error => None,
             _ => Some((self.text_limits.tokens, self.text_limits.characters)),
         };
         (
-            model.base().unwrap_or(model.as_str()),
+            self.manner.model.as_str(),
             &self.r#type,
             &self.template,
             purpose,
             &self.purposes.image,
-            (self.keep, self.scale, self.scale_means),
+            (self.keep, self.scale, self.is_normalized),
             (self.long_texts, limits),
         )
     }
