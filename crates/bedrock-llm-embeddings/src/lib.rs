@@ -7,6 +7,7 @@ mod config;
 mod embedder;
 mod embeddings;
 mod error;
+mod fatal;
 mod normalize;
 mod outcome;
 pub mod rerank;

@@ -9,7 +9,7 @@ use bedrock_llm_embeddings::{EmbedConfigError, EmbedOutcome, Embedder};
 use bedrock_llm_schema::embed::{Bits, EmbedPart, EmbedPurpose, EmbeddingType, Matrix, Vectors};
 use bedrock_llm_schema::model::Mode;
 use bedrock_llm_schema::request::{CallOptions, Priority};
-use bedrock_llm_schema::{Error, ErrorKind, ImageBlock, ImageFormat};
+use bedrock_llm_schema::{Error, ErrorKind, ImageBlock, ImageFormat, ThrottleScope};
 use common::{MODEL, Model, floats, numbered, profile, text, vector};
 
 fn embedder(model: &Model) -> Embedder<f32, Model> {
@@ -201,10 +201,8 @@ async fn an_outage_is_not_tried_again_here_and_costs_only_its_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_keeps_the_purpose_and_what_fails_again() {
-    let model = Model::new()
-        .refuse(ErrorKind::Throttled(bedrock_llm_schema::ThrottleScope::Requests), |input| {
-            text(input).contains('7')
-        });
+    let model =
+        Model::new().refuse(ErrorKind::Throttled(ThrottleScope::Requests), |input| text(input).contains('7'));
     let mut profile = profile();
     profile.embedding.purposes = Some(vec![EmbedPurpose::Document]);
     let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
@@ -217,12 +215,23 @@ async fn a_retry_keeps_the_purpose_and_what_fails_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_every_call_would_meet_ends_it() {
-    let model = Model::new().rule(|_| (Duration::from_millis(1), Err(Error::new(ErrorKind::Auth, "no"))));
-    let embedder =
-        Embedder::builder(model.clone(), MODEL).profile(&profile()).concurrency(2).build().unwrap();
-    let error = embedder.embed(numbered(100)).await.unwrap_err();
-    assert_eq!((model.calls(), error.failed().len()), (2, 100));
-    assert_eq!(*error.kind(), ErrorKind::Auth);
+    for kind in [
+        ErrorKind::Auth,
+        ErrorKind::AccessDenied,
+        ErrorKind::NotFound,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::InvalidModelId,
+        ErrorKind::InferenceProfileRequired,
+        ErrorKind::Throttled(ThrottleScope::DailyTokens),
+    ] {
+        let refused = kind.clone();
+        let model =
+            Model::new().rule(move |_| (Duration::from_millis(1), Err(Error::new(refused.clone(), "no"))));
+        let builder = Embedder::builder(model.clone(), MODEL).profile(&profile());
+        let error = builder.concurrency(2).build().unwrap().embed(numbered(100)).await.unwrap_err();
+        assert_eq!((model.calls(), error.failed().len()), (2, 100));
+        assert_eq!(*error.kind(), kind);
+    }
 }
 
 #[tokio::test(start_paused = true)]

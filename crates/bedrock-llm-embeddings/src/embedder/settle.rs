@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_schema::embed::{Element, EmbedInput};
 use bedrock_llm_schema::response::Response as _;
 use bedrock_llm_schema::tokens::of_text;
@@ -13,6 +12,7 @@ use super::long::{LongText, TextLimits};
 use super::run::Run;
 use super::unit::Unit;
 use crate::FailedInput;
+use crate::fatal::is_fatal;
 use crate::normalize::normalize;
 
 /// How often a text that the service finds too long is tried with a tighter limit, each three quarters of the last.
@@ -121,7 +121,7 @@ impl<T: Element, S: EmbedService> Run<T, S> {
                 return;
             }
         }
-        let is_for_all = concerns_every_call(&error);
+        let is_for_all = is_fatal(&error);
         let rest = if is_for_all { std::mem::take(&mut self.queue) } else { VecDeque::new() };
         self.fail_all(group.into_iter().chain(rest.into_iter().flatten()), error);
     }
