@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::rerank::RerankRequest;
 use bedrock_llm_schema::rules::check_rerank;
@@ -12,6 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::call::{self, Outcome, RankingFault};
 use super::pieces::{Piece, pieces};
 use super::{PartialRanking, RefusedDocument, RerankService, Reranker, ToRerankDocument};
+use crate::fatal::is_fatal;
 use crate::same_model::is_same_model;
 use crate::similarity::best_first;
 
@@ -149,7 +149,7 @@ impl<'a, D: ToRerankDocument + Sync, S: RerankService> Calls<'a, D, S> {
     }
 
     fn fail(&mut self, error: Error) {
-        self.is_over |= concerns_every_call(&error);
+        self.is_over |= is_fatal(&error);
         self.failure.get_or_insert(error);
     }
 

@@ -76,8 +76,8 @@ const CONCURRENCY: usize = 8;
 /// - **Borrows.** A result has its score, the document's place, and the caller's document itself.
 /// - **Failures.** A call that fails, after the retries of the client, does not lose what others found: the
 ///   [`RerankError`] has it, says which documents are missing, and [`resume`](Self::resume) asks for those alone. After an
-///   error that [every call](bedrock_llm_client::batch::concerns_every_call) would meet no call is made, and those under way
-///   are waited for.
+///   error that every call to the model would meet, as refused credentials or no access to it, no call is made, and those
+///   under way are waited for.
 /// - **Documents that cannot be ranked**, as blank ones, are not sent; a call that the service refuses for its content is
 ///   halved until what is to blame stands alone. The others are ranked, and the error has their ranking:
 ///   [`PartialRanking::refused`]. Where the first eight documents asked for alone are refused and nothing was ever ranked,

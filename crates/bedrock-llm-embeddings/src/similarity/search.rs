@@ -10,9 +10,9 @@ use super::measure::{cosine_with, square};
 
 /// How vectors of numbers are compared in a search. Whichever it is, the better score is the higher one.
 ///
-/// A `u8` counts less 128. Models give the same vector as `i8` from -128 to 127 and as `u8` from 0 to 255, which is 128
-/// more: so its zero is 128, and both rank alike by each of these. Source of the ranges: `embedding_types` in
-/// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html>.
+/// A `u8` counts less 128: its vectors are taken for those of `i8`, from -128 to 127, moved to 0 to 255, so that its zero
+/// is 128 and both types rank alike. The ranges are those of Cohere's `int8` and `uint8`; that the one is the other moved is
+/// how this crate reads them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Metric {

@@ -146,7 +146,7 @@ async fn a_candidate_that_cannot_be_ranked_is_told_beside_the_others() {
     let corpus = Corpus::embed(&embedder, vec!["xyz", "the bat sleeps by day", "bat"]).await.unwrap();
     let found = two_stage(&embedder, &reranker, &corpus, "bat").await.unwrap();
     let places: Vec<_> = found.results.iter().map(|one| one.index).collect();
-    assert_eq!((places, found.refused.len(), found.refused[0].index), (vec![0, 2], 1, 1));
+    assert_eq!((places, found.refused.len(), found.refused[0].index), (vec![2, 0], 1, 1));
     assert_eq!((found.query_usage.calls, found.query_usage.input_tokens, found.usage.calls), (1, 3, 2));
 
     let long = Corpus::embed(&embedder, vec!["the bat sleeps by day"]).await.unwrap();
