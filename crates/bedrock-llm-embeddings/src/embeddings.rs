@@ -13,6 +13,8 @@ use bedrock_llm_schema::embed::{Element, Matrix};
 pub struct Embeddings<T = f32> {
     matrix: Matrix<T>,
     model: ModelId,
+    /// The model itself, by whichever profile it was called.
+    identity: ModelId,
     usage: EmbedUsage,
     start: usize,
 }
@@ -41,7 +43,18 @@ impl EmbedUsage {
 
 impl<T: Element> Embeddings<T> {
     pub(crate) fn new(matrix: Matrix<T>, model: ModelId, usage: EmbedUsage, start: usize) -> Self {
-        Self { matrix, model, usage, start }
+        Self { matrix, identity: model.clone(), model, usage, start }
+    }
+
+    /// Sets which model it is itself, where the id it was called by does not tell.
+    pub(crate) fn of_model(mut self, identity: ModelId) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The model itself, by whichever profile it was called: what tells whether vectors can be compared.
+    pub(crate) fn identity(&self) -> &ModelId {
+        &self.identity
     }
 
     /// A copy of the numbers of all vectors, one vector after the other.

@@ -1,10 +1,12 @@
 //! What became of each input.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bedrock_llm_schema::Error;
 use bedrock_llm_schema::embed::{Element, EmbedPurpose};
 
+use crate::embedder::Manner;
 use crate::{EmbedError, EmbedUsage, Embeddings, FailedInput};
 
 /// What became of each input: its vector, or why it has none. Nothing is lost when some fail.
@@ -19,6 +21,8 @@ pub struct EmbedOutcome<T = f32> {
     failed: Vec<FailedInput>,
     /// What the vectors are for.
     purpose: Option<EmbedPurpose>,
+    /// How they were made.
+    manner: Arc<Manner>,
 }
 
 impl<T: Element> EmbedOutcome<T> {
@@ -26,8 +30,9 @@ impl<T: Element> EmbedOutcome<T> {
         embeddings: Embeddings<T>,
         failed: Vec<FailedInput>,
         purpose: Option<EmbedPurpose>,
+        manner: Arc<Manner>,
     ) -> Self {
-        Self { embeddings, failed, purpose }
+        Self { embeddings, failed, purpose, manner }
     }
 
     /// How many inputs there were.
@@ -97,8 +102,23 @@ impl<T: Element> EmbedOutcome<T> {
         if self.failed.is_empty() { Ok(self.embeddings) } else { Err(EmbedError::of(self)) }
     }
 
-    pub(crate) fn into_parts(self) -> (Embeddings<T>, Vec<FailedInput>, Option<EmbedPurpose>) {
-        (self.embeddings, self.failed, self.purpose)
+    pub(crate) fn purpose(&self) -> Option<&EmbedPurpose> {
+        self.purpose.as_ref()
+    }
+
+    pub(crate) fn manner(&self) -> &Manner {
+        &self.manner
+    }
+
+    /// The same, with other reasons for what failed.
+    pub(crate) fn map_errors(mut self, reason: impl Fn(Error) -> Error) -> Self {
+        let failed = std::mem::take(&mut self.failed).into_iter();
+        self.failed = failed.map(|failed| FailedInput { error: reason(failed.error), ..failed }).collect();
+        self
+    }
+
+    pub(crate) fn into_parts(self) -> (Embeddings<T>, Vec<FailedInput>) {
+        (self.embeddings, self.failed)
     }
 }
 

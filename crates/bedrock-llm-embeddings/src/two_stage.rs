@@ -202,7 +202,7 @@ where
             return Err(TwoStageError::TopN);
         }
         let of_corpus = embeddings.model();
-        if !is_same_model(of_corpus, embedder.model()) {
+        if !is_same_model(embeddings.identity(), embedder.identity()) {
             let (corpus, query) = (of_corpus.clone(), embedder.model().clone());
             return Err(TwoStageError::OtherModel { corpus, query });
         }

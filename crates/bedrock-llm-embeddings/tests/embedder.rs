@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use bedrock_llm_embeddings::{EmbedConfigError, EmbedOutcome, Embedder};
+use bedrock_llm_embeddings::{EmbedConfigError, EmbedOutcome, Embedder, LongText};
 use bedrock_llm_schema::embed::{Bits, EmbedPart, EmbedPurpose, EmbeddingType, Matrix, Vectors};
 use bedrock_llm_schema::model::Mode;
 use bedrock_llm_schema::request::{CallOptions, Priority};
@@ -214,6 +214,43 @@ async fn a_retry_keeps_the_purpose_and_what_fails_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn vectors_of_two_models_or_settings_are_not_mixed() {
+    let failing = || Model::new().refuse(ErrorKind::Unavailable, |input| text(input) == "text 5");
+    let outcome = async || embedder(&failing()).embed_each(numbered(10)).await;
+    let model = Model::new();
+    let mut wide = profile();
+    wide.embedding.is_matryoshka = Some(true);
+    let extra = serde_json::from_str(r#"{"own": 1}"#).unwrap();
+    let builder = |id: &str| Embedder::builder(model.clone(), id).profile(&wide);
+    for (other, says) in [
+        (builder("test.embed-v2"), "the model is test.embed-v2, and it was test.embed-v1"),
+        (builder(MODEL).dimensions(2), "`dimensions`"),
+        (builder(MODEL).normalize(true), "`normalize`"),
+        (builder(MODEL).extra(extra), "`extra`"),
+    ] {
+        let other = other.build().unwrap();
+        let again = other.retry(outcome().await).await;
+        assert_eq!((model.calls(), again.embeddings().len(), again.failed().len()), (0, 6, 4));
+        let error = &again.failed()[1].error;
+        assert_eq!((error.kind(), again.failed()[1].index), (&ErrorKind::InvalidRequest, 5));
+        assert!(error.to_string().contains(says), "{error}");
+        let source = std::error::Error::source(error).unwrap();
+        assert!(source.downcast_ref::<Error>().unwrap().is_retryable());
+        // nothing is lost: the right one goes on with it
+        let whole = embedder(&Model::new()).retry(again).await.into_result().unwrap();
+        assert_eq!(whole.row(5).unwrap(), vector("text 5"));
+    }
+    // where nothing came there is nothing to mix
+    let down = Model::new().refuse(ErrorKind::Unavailable, |_| true);
+    let nothing = embedder(&down).embed_each(["a"]).await;
+    let other = builder("test.embed-v2").dimensions(2).build().unwrap();
+    assert_eq!(other.retry(nothing).await.into_result().unwrap().dimensions(), 2);
+    // and how long texts are dealt with is not what vectors are
+    let pooling = builder(MODEL).long_texts(LongText::SplitAndPool).build().unwrap();
+    assert_eq!(pooling.retry(outcome().await).await.into_result().unwrap().len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_every_call_would_meet_ends_it() {
     for kind in [
         ErrorKind::Auth,
@@ -384,6 +421,15 @@ async fn a_dropped_future_drops_its_calls() {
 #[tokio::test]
 async fn futures_and_embedders_go_to_other_tasks() {
     let embedder = embedder(&Model::new());
-    let task = tokio::spawn(async move { embedder.embed(["a"]).await });
-    assert_eq!(task.await.unwrap().unwrap().len(), 1);
+    let texts = vec!["a".to_owned()];
+    let tasks = [tokio::spawn(embedder.embed(&texts)), tokio::spawn(embedder.embed_documents(&texts))];
+    let query = tokio::spawn(embedder.embed_query("a"));
+    let each = tokio::spawn(embedder.embed_each(&texts));
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().len(), 1);
+    }
+    assert_eq!(query.await.unwrap().unwrap(), vector("a"));
+    let again = tokio::spawn(embedder.retry(each.await.unwrap()));
+    drop((embedder, texts));
+    assert_eq!(again.await.unwrap().embeddings().len(), 1);
 }

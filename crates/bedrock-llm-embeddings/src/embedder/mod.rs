@@ -2,6 +2,7 @@
 
 mod check;
 mod long;
+mod manner;
 mod pack;
 mod plan;
 mod pool;
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 use tower::Service;
 
 pub use long::LongText;
+pub(crate) use manner::Manner;
 use plan::Plan;
 use run::Run;
 pub use settings::EmbedderBuilder;
@@ -120,6 +122,11 @@ impl<T, S> Embedder<T, S> {
         &self.plan.model
     }
 
+    /// The model itself, by whichever profile it is called.
+    pub(crate) fn identity(&self) -> &ModelId {
+        &self.plan.manner.model
+    }
+
     /// Where vectors are kept, if anywhere.
     #[must_use]
     pub fn cache(&self) -> Option<&EmbedCache> {
@@ -145,7 +152,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send {
+    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send + 'static {
         let outcome = self.embed_each(inputs);
         async { outcome.await.into_result() }
     }
@@ -157,7 +164,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_documents(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send {
+    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send + 'static {
         let outcome = self.all(self.plan.purposes.document.clone(), inputs);
         async { outcome.await.into_result() }
     }
@@ -169,7 +176,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_query(
         &self,
         query: impl Into<EmbedInput>,
-    ) -> impl Future<Output = Result<Vec<T>, Error>> + Send {
+    ) -> impl Future<Output = Result<Vec<T>, Error>> + Send + 'static {
         let outcome = self.all(self.plan.purposes.query.clone(), [query]);
         async {
             let embeddings = outcome.await.into_result()?;
@@ -197,11 +204,15 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_each(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = EmbedOutcome<T>> + Send {
+    ) -> impl Future<Output = EmbedOutcome<T>> + Send + 'static {
         self.all(self.plan.purposes.plain.clone(), inputs)
     }
 
     /// Tries again what failed, and only that; what came stays.
+    ///
+    /// Of another embedder's outcome too, one with another policy for long texts, say. But what came must be of the same
+    /// model, type of number, `dimensions`, `normalize` and `extra`: else nothing is sent, and what failed has an error of
+    /// kind [`InvalidRequest`](ErrorKind::InvalidRequest) that says so, with the one before as its source.
     ///
     /// ```no_run
     /// # use bedrock_llm_embeddings::{Embedder, Embeddings};
@@ -215,9 +226,12 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     /// # Ok(embeddings)
     /// # }
     /// ```
-    pub fn retry(&self, outcome: impl Into<EmbedOutcome<T>>) -> impl Future<Output = EmbedOutcome<T>> + Send {
-        let (came, failed, purpose) = outcome.into().into_parts();
-        self.run(purpose).again(came, failed)
+    pub fn retry(
+        &self,
+        outcome: impl Into<EmbedOutcome<T>>,
+    ) -> impl Future<Output = EmbedOutcome<T>> + Send + 'static {
+        let outcome = outcome.into();
+        self.run(outcome.purpose().cloned()).again(outcome)
     }
 
     /// The vectors of any number of inputs, some at a time and in order, in memory that does not grow with them. Purposes

@@ -10,15 +10,18 @@ use bedrock_llm_schema::rules::check_embed;
 use bedrock_llm_schema::{CallOptions, ModelId};
 
 use super::long::{LongText, TextLimits};
+use super::manner::Manner;
 use super::pack::CallLimits;
 use super::settings::Settings;
 use crate::EmbedConfigError;
+use crate::same_model::identity;
 
 /// An embedder's settings, with what is known of its model worked in.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) model: ModelId,
     pub(super) profile: ModelProfile,
+    pub(super) manner: Arc<Manner>,
     /// Every request, without inputs and purpose.
     pub(super) template: EmbedRequest,
     /// The type of the numbers.
@@ -102,7 +105,17 @@ impl Plan {
             tokens: facts.max_call_tokens.map(u64::from),
         };
         let per_call = usize::try_from(call_limits.inputs).unwrap_or(usize::MAX);
+        let manner = Manner {
+            model: identity(&model, &profile),
+            r#type: r#type.clone(),
+            dimensions: asked,
+            keep: cut.map(numbers),
+            normalize,
+            scale,
+            extra: template.extra.clone(),
+        };
         let plan = Self {
+            manner: Arc::new(manner),
             width: asked.or(only).map(numbers),
             keep: cut.map(numbers),
             scale,
@@ -131,15 +144,13 @@ impl Plan {
     }
 
     /// All that changes numbers, for the keys of what is kept.
-    pub(super) fn manner<'a>(&'a self, purpose: Option<&'a EmbedPurpose>) -> impl serde::Serialize + 'a {
-        // the model itself, by whichever profile it is called
-        let model = self.profile.base_model.as_ref().unwrap_or(&self.model);
+    pub(super) fn key<'a>(&'a self, purpose: Option<&'a EmbedPurpose>) -> impl serde::Serialize + 'a {
         let limits = match self.long_texts {
             LongText::Error => None,
             _ => Some((self.text_limits.tokens, self.text_limits.characters)),
         };
         (
-            model.base().unwrap_or(model.as_str()),
+            self.manner.model.as_str(),
             &self.r#type,
             &self.template,
             purpose,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bedrock_llm_schema::embed::{Element, EmbedInput, EmbedPurpose};
 use bedrock_llm_schema::request::CacheUse;
 use bedrock_llm_schema::tokens::of_text;
+use bedrock_llm_schema::{Error, ErrorKind};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Semaphore;
 
@@ -69,11 +70,30 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     }
 
     /// Embeds what failed before, and keeps what came.
-    pub(super) async fn again(mut self, came: Embeddings<T>, failed: Vec<FailedInput>) -> EmbedOutcome<T> {
+    pub(super) async fn again(mut self, outcome: EmbedOutcome<T>) -> EmbedOutcome<T> {
+        if let Some(difference) = self.difference(&outcome) {
+            return outcome.map_errors(|before| {
+                let message =
+                    format!("it cannot be tried again for what came of the others before: {difference}");
+                Error::new(ErrorKind::InvalidRequest, message)
+                    .with_hint("retry with the embedder that made the others, or one with its settings")
+                    .with_model_if_none(&self.plan.model)
+                    .with_source(before)
+            });
+        }
+        let (came, failed) = outcome.into_parts();
         let open = self.take_up(&came, failed);
         drop(came);
         self.fetch(open).await;
         self.finish()
+    }
+
+    /// Why what came cannot stand beside this run's vectors, if so.
+    fn difference(&self, outcome: &EmbedOutcome<T>) -> Option<String> {
+        if outcome.embeddings().is_empty() {
+            return None;
+        }
+        outcome.manner().difference(&self.plan.manner)
     }
 
     /// Puts what came in its place, and gives what did not.
@@ -91,9 +111,10 @@ impl<T: Element, S: EmbedService> Run<T, S> {
             while places.next_if_eq(&index).is_some() {
                 index += 1;
             }
-            // they had one width before
-            let placed = self.rows.place(index, row);
-            debug_assert!(placed.is_ok());
+            // they had one width before, so that there is room for each
+            if self.rows.place(index, row).is_err() {
+                break;
+            }
             index += 1;
         }
         open
@@ -102,8 +123,9 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     fn finish(mut self) -> EmbedOutcome<T> {
         self.failed.sort_unstable_by_key(|failed| failed.index);
         let matrix = self.rows.into_matrix();
-        let embeddings = Embeddings::new(matrix, self.plan.model.clone(), self.usage, self.start);
-        EmbedOutcome::new(embeddings, self.failed, self.purpose)
+        let embeddings = Embeddings::new(matrix, self.plan.model.clone(), self.usage, self.start)
+            .of_model(self.plan.manner.model.clone());
+        EmbedOutcome::new(embeddings, self.failed, self.purpose, Arc::clone(&self.plan.manner))
     }
 
     /// Gets every vector, from the cache, from others who are on the way, or from the service.
@@ -142,7 +164,7 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     }
 
     fn keys(&self) -> Option<KeyMaker> {
-        KeyMaker::new(&self.plan.manner(self.purpose.as_ref()))
+        KeyMaker::new(&self.plan.key(self.purpose.as_ref()))
     }
 
     fn take_kept(&mut self, index: usize, input: EmbedInput, kept: &Kept) {

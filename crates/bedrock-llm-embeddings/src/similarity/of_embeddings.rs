@@ -23,7 +23,7 @@ impl<T: Similar> Embeddings<T> {
         k: usize,
         metric: T::Metric,
     ) -> Result<Vec<Vec<Scored>>, SimilarityError> {
-        if !is_same_model(queries.model(), self.model()) {
+        if !is_same_model(queries.identity(), self.identity()) {
             let (left, right) = (queries.model().clone(), self.model().clone());
             return Err(SimilarityError::Model { left, right });
         }
