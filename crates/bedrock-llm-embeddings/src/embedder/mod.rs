@@ -195,7 +195,7 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     pub fn embed_queries(
         &self,
         queries: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send {
+    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send + 'static {
         let outcome = self.all(self.plan.purposes.query.clone(), queries);
         async { outcome.await.into_result() }
     }

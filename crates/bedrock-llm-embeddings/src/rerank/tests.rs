@@ -393,6 +393,25 @@ async fn calls_under_way_are_waited_for_when_the_rest_is_given_up() {
     assert_eq!(partial.missing, [2, 3].into_iter().chain(6..20).collect::<Vec<_>>());
 }
 
+/// As some stacks are: of one thread at a time.
+#[tokio::test]
+async fn services_need_not_be_shared() {
+    let served = std::cell::Cell::new(0);
+    let service = tower::service_fn(move |call: Call<RerankRequest>| {
+        served.set(served.get() + 1);
+        ready(Ok::<_, Error>(answer(&call)))
+    });
+    let reranker = Reranker::over(service, MODEL);
+    let task = tokio::spawn(async move {
+        let documents = numbers(3);
+        let ranking = reranker.rerank("?", &documents).await.unwrap();
+        let partial = reranker.rerank("?", &["a", " "]).await.unwrap_err().into_partial().unwrap();
+        let again = reranker.resume(partial.forget(), &["a", " "]).await.unwrap_err();
+        (ranking.len(), again.into_partial().unwrap().ranked.len())
+    });
+    assert_eq!(task.await.unwrap(), (3, 1));
+}
+
 #[tokio::test]
 async fn settings_that_cannot_work_are_told() {
     let (reranker, calls) = over(|request, _| ready(Ok(answer(&request))));
