@@ -232,6 +232,9 @@ mod agent_runtime {
         assert_eq!((sent.len(), runtime.received().len()), (2, 1));
         assert!(sent[1].header("authorization").unwrap().contains("Credential=agent/"));
         assert_eq!(scope(&sent[1]), "us-east-1/bedrock");
+        drop(agent);
+        let gone = client.rerank(by_agent()).await.unwrap_err();
+        assert!(gone.message().contains("bedrock-agent-runtime in us-east-1"), "{gone}");
     }
 
     #[tokio::test]

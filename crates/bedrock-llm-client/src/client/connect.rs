@@ -103,14 +103,14 @@ impl Settings {
     ) -> Result<Agent, NoAgent> {
         use aws_sdk_bedrockagentruntime::config::Builder;
 
-        let config: Builder = match (&self.agent_sdk_client, shared) {
+        let (config, endpoint): (Builder, _) = match (&self.agent_sdk_client, shared) {
             // the builder's endpoint and connections are bedrock-runtime's then
-            (Some(client), _) => client.config().to_builder(),
+            (Some(client), _) => (client.config().to_builder(), None),
             (None, _) if self.api_key.is_some() => return Err(NoAgent::ApiKey),
-            (None, Some(shared)) => directed!(Builder::from(shared), self, pool),
+            (None, Some(shared)) => (directed!(Builder::from(shared), self, pool), self.endpoint_url.clone()),
             (None, None) => return Err(NoAgent::Given),
         };
-        Ok(Agent::new(tuned!(config.region(region.clone()), self)))
+        Ok(Agent::new(tuned!(config.region(region.clone()), self), endpoint))
     }
 
     /// Whether an identity is given or can be found.
