@@ -30,7 +30,7 @@ enum Args {
     Embed(embed::Args),
     /// The stub server that the benchmarks start for themselves.
     #[command(hide = true)]
-    Stub,
+    Stub(stub::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,6 +39,6 @@ fn main() -> anyhow::Result<()> {
         Args::Chat(args) => runtime.block_on(chat::run(&args)),
         Args::Layers(args) => runtime.block_on(layers::run(&args)),
         Args::Embed(args) => runtime.block_on(embed::run(&args)),
-        Args::Stub => runtime.block_on(stub::serve()),
+        Args::Stub(args) => runtime.block_on(stub::serve(&args)),
     }
 }

@@ -1,5 +1,5 @@
 //! A server that answers at once: any request to `…/converse` with one body, to `…/converse-stream` with one stream.
-//! `…/invoke` is answered after [`LATENCY`] with the vectors of the model in the path.
+//! `…/invoke` is answered after [`LATENCY`] with the vectors of the model in the path. Or the local endpoint in its place.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead as _};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use bedrock_llm_local::{FaultPlan, FaultRule, LocalBedrock};
 use bedrock_llm_schema::{ChatResponse, StopReason, StreamEvent, Usage};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,8 +32,17 @@ pub(crate) struct Stub {
 
 impl Stub {
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::with(&["stub"])
+    }
+
+    /// The local endpoint, late by [`LATENCY`], in the stub's place.
+    pub(crate) fn local() -> anyhow::Result<Self> {
+        Self::with(&["stub", "--local"])
+    }
+
+    fn with(args: &[&str]) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let child = command.arg("stub").stdout(Stdio::piped()).spawn()?;
+        let child = command.args(args).stdout(Stdio::piped()).spawn()?;
         let mut stub = Self { child, endpoint: String::new() };
         let stdout = stub.child.stdout.take().context("the stub has no output")?;
         io::BufReader::new(stdout).read_line(&mut stub.endpoint)?;
@@ -60,7 +70,25 @@ struct Answers {
     cohere: Mutex<HashMap<usize, Arc<Vec<u8>>>>,
 }
 
-pub(crate) async fn serve() -> anyhow::Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    local: bool,
+}
+
+pub(crate) async fn serve(args: &Args) -> anyhow::Result<()> {
+    if args.local { serve_local().await } else { serve_canned().await }
+}
+
+async fn serve_local() -> anyhow::Result<()> {
+    let late = FaultPlan::new([FaultRule::latency(LATENCY)])?;
+    let local = LocalBedrock::builder().keep_received(0).faults(late).start().await?;
+    println!("{}", local.endpoint());
+    // it is killed
+    std::future::pending().await
+}
+
+async fn serve_canned() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
     let answers = Arc::new(Answers {

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use bedrock_llm_client::Client;
 use bedrock_llm_client::layers::RetryConfig;
 use bedrock_llm_local::{LocalBedrock, ReceivedRequest, Recording};
+use bedrock_llm_providers::Registry;
 use bedrock_llm_schema::rerank::RerankApi;
 use bedrock_llm_schema::{Catalog, ModelId};
 use percent_encoding::percent_decode_str;
@@ -83,6 +84,12 @@ impl Case {
             "InvokeModel" if self.is_ranking() => vectors::rerank(self, RerankApi::InvokeModel).await,
             "InvokeModel" if self.is_embedding() => vectors::embed(self).await,
             "InvokeModel" => native::invoke(self).await,
+            // there are no streams of these: the model is not taken
+            "InvokeModelWithResponseStream"
+                if !self.succeeded() && (self.is_ranking() || self.is_embedding()) =>
+            {
+                native::refused_stream(self).await
+            }
             "InvokeModelWithResponseStream" => native::invoke_stream(self).await,
             other => Ok(vec![format!("$.operation: {other:?} is no operation this command takes")]),
         };
@@ -100,6 +107,13 @@ impl Case {
             || ["embedding", "embeddings", "embeddingsByType"].iter().any(|name| response.get(name).is_some())
             || self.asks(&["texts", "input_type"])
             || self.asks(&["singleEmbeddingParams"])
+            || (!self.succeeded() && self.looks_like_embedding())
+    }
+
+    /// Whether the registry takes it for one, which is all there is to go by where the answer is an error.
+    fn looks_like_embedding(&self) -> bool {
+        let body = self.request_body().to_string();
+        Registry::builtin().embed_for_request(&self.model(), body.as_bytes()).is_ok()
     }
 
     /// Whether a ranking is asked for, in the same way.

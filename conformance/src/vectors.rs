@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bedrock_llm_providers::families::agent_runtime::AgentRuntimeRerank;
-use bedrock_llm_providers::{CodecError, EmbedCodec, InvocationMetrics, Registry, RerankCodec};
+use bedrock_llm_providers::{EmbedCodec, InvocationMetrics, Registry, RerankCodec};
 use bedrock_llm_schema::embed::{Bits, Vectors};
 use bedrock_llm_schema::rerank::RerankApi;
 use bedrock_llm_schema::rules::{check_embed, check_rerank};
@@ -15,22 +15,26 @@ use serde_json::Value;
 
 use crate::case::{Case, Reasons};
 use crate::diff::{diff, diff_floats};
-use crate::expected::{ByType, ranking, vectors};
+use crate::expected::{ByType, is_known, ranking, vectors};
 use crate::native;
 
 pub(crate) async fn embed(case: &Case) -> Result<Reasons> {
-    let codec = embed_codec(case)?;
-    let request = match codec.decode_request(&request_body(case)) {
-        Ok(request) => EmbedRequest { model: case.model(), ..request },
+    let (codec, request, encoded) = match read_embed(case) {
+        Ok(read) => read,
+        // no model of ours, or no body that our types can hold: so it was refused
         Err(_) if !case.succeeded() => return native::refused(case).await,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
-    let mut reasons = check_request(case, codec.encode_request(&request, &request.model))?;
+    let mut reasons = check_request(case, &encoded)?;
     if case.succeeded() {
-        let response = codec.decode_response(case.raw_response.as_bytes(), &metrics(case))?;
+        let decode =
+            |metrics: &InvocationMetrics| codec.decode_response(case.raw_response.as_bytes(), metrics);
+        let response = decode(&metrics(case))?;
         reasons.extend(check_vectors(&vectors(&case.raw_response)?, &response.vectors));
         check_tokens(case, response.input_tokens, &mut reasons);
-        reasons.extend(check_answer(case, &codec.encode_response(&response, &request)?)?);
+        // what the headers said is no part of the body
+        let body_alone = decode(&InvocationMetrics::default())?;
+        reasons.extend(check_answer(case, &codec.encode_response(&body_alone, &request)?)?);
     }
     let (local, client) = case.stage_with(catalog(case, embed_base(case, codec.name()))).await?;
     match client.embed(request).await {
@@ -51,14 +55,13 @@ pub(crate) async fn embed(case: &Case) -> Result<Reasons> {
 }
 
 pub(crate) async fn rerank(case: &Case, api: RerankApi) -> Result<Reasons> {
-    let codec = rerank_codec(case, api)?;
-    let request = match codec.decode_request(&request_body(case)) {
-        Ok(request) if api == RerankApi::AgentRuntime => request,
-        Ok(request) => RerankRequest { model: case.model(), ..request },
-        Err(_) if !case.succeeded() && api == RerankApi::InvokeModel => return native::refused(case).await,
-        Err(error) => return Err(error.into()),
+    let (codec, request, encoded) = match read_rerank(case, api) {
+        Ok(read) => read,
+        Err(_) if !case.succeeded() && api == RerankApi::AgentRuntime => return refused_rerank(case).await,
+        Err(_) if !case.succeeded() => return native::refused(case).await,
+        Err(error) => return Err(error),
     };
-    let mut reasons = check_request(case, codec.encode_request(&request, &request.model))?;
+    let mut reasons = check_request(case, &encoded)?;
     if case.succeeded() {
         let response = codec.decode_response(case.raw_response.as_bytes(), &metrics(case))?;
         reasons.extend(check_ranking(&ranking(&case.raw_response)?, &response));
@@ -81,6 +84,56 @@ pub(crate) async fn rerank(case: &Case, api: RerankApi) -> Result<Reasons> {
     }
     case.check_wire(&local, &mut reasons);
     Ok(reasons)
+}
+
+/// The request for embeddings in our types, and as these write it.
+fn read_embed(case: &Case) -> Result<(Arc<dyn EmbedCodec>, EmbedRequest, Bytes)> {
+    let codec = embed_codec(case)?;
+    let request = EmbedRequest { model: case.model(), ..codec.decode_request(&request_body(case))? };
+    let encoded = codec.encode_request(&request, &request.model)?;
+    Ok((codec, request, encoded))
+}
+
+/// The request for a ranking in our types, and as these write it.
+fn read_rerank(case: &Case, api: RerankApi) -> Result<(Arc<dyn RerankCodec>, RerankRequest, Bytes)> {
+    let codec = rerank_codec(case, api)?;
+    let mut request = codec.decode_request(&request_body(case))?;
+    if api == RerankApi::InvokeModel {
+        request.model = case.model();
+    }
+    let encoded = codec.encode_request(&request, &request.model)?;
+    Ok((codec, request, encoded))
+}
+
+/// A body that is none of `Rerank`'s, which the service refused: it goes as it is, laid over one of ours.
+async fn refused_rerank(case: &Case) -> Result<Reasons> {
+    let mut request = RerankRequest::new(case.model(), "").api(RerankApi::AgentRuntime);
+    let ours: Value = serde_json::from_slice(&AgentRuntimeRerank.encode_request(&request, &request.model)?)?;
+    request.extra.insert(AgentRuntimeRerank::BODY.to_owned(), laid_over(&ours, case.request_body()));
+    let mut reasons = Reasons::new();
+    let (local, client) = case.stage().await?;
+    match client.rerank(request).await {
+        Ok(_) => reasons.push(format!("expected status {}, got a ranking", case.recording.response.status)),
+        Err(error) => case.check_error(&error, &mut reasons),
+    }
+    // an empty body, or one that is no object, no client of ours sends
+    if case.request_body().is_object() {
+        case.check_wire(&local, &mut reasons);
+    }
+    Ok(reasons)
+}
+
+/// What makes `wanted` of `ours` when it is laid over it: `null` takes a member away.
+fn laid_over(ours: &Value, wanted: &Value) -> Value {
+    let (Value::Object(ours), Value::Object(wanted)) = (ours, wanted) else { return wanted.clone() };
+    let mut over: serde_json::Map<_, _> = wanted
+        .iter()
+        .map(|(name, wanted)| (name.clone(), laid_over(ours.get(name).unwrap_or(&Value::Null), wanted)))
+        .collect();
+    for name in ours.keys().filter(|name| !wanted.contains_key(*name)) {
+        over.insert(name.clone(), Value::Null);
+    }
+    over.into()
 }
 
 /// What the rules say of it; `None` where it is another kind of call.
@@ -154,8 +207,8 @@ fn metrics(case: &Case) -> InvocationMetrics {
 }
 
 /// Whether the request is written as it was.
-fn check_request(case: &Case, encoded: Result<Bytes, CodecError>) -> Result<Reasons> {
-    let encoded: Value = serde_json::from_slice(&encoded?)?;
+fn check_request(case: &Case, encoded: &[u8]) -> Result<Reasons> {
+    let encoded: Value = serde_json::from_slice(encoded)?;
     let different = diff(case.request_body(), &encoded);
     Ok(different.map(|place| format!("request written again: {place}")).into_iter().collect())
 }
@@ -191,9 +244,8 @@ fn check_vectors(expected: &ByType, actual: &[Vectors]) -> Reasons {
             }
         }
     }
-    let known = ["float", "int8", "uint8", "binary", "ubinary"];
     let has = |name: &str| actual.iter().any(|vectors| vectors.r#type().as_str() == name);
-    let missing = expected.keys().filter(|name| known.contains(&name.as_str()) && !has(name));
+    let missing = expected.keys().filter(|name| is_known(name) && !has(name));
     reasons.extend(missing.map(|name| format!("no vectors of type {name}")));
     reasons
 }

@@ -239,6 +239,117 @@ fn refusals_are_classified_and_foreseen() {
         .stdout(contains("4 passed, 0 failed").and(row("R-EMBED-LENGTH")).and(row("R-RERANK-TOP-N")));
 }
 
+const OPAQUE: &str = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl";
+
+#[test]
+fn answers_pass_in_whatever_form_they_came() {
+    let texts = |more: Value| {
+        let mut body = json!({"texts": ["a"], "input_type": "search_document"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let by_type = format!(r#"{{"embeddingsByType": {{"binary": {}}}, "inputTextTokenCount": 5}}"#, digits());
+    let both = by_type.replacen('{', r#"{"embedding": [0.5, 0.25], "#, 1);
+    let titan = "amazon.titan-embed-text-v2:0";
+    let binary = json!({"inputText": "a", "embeddingTypes": ["binary"]});
+    // the body's count is not known, the header's is
+    let image = exchange(
+        "amazon.titan-embed-image-v1",
+        &json!({"inputImage": PNG}),
+        200,
+        r#"{"embedding": [0.5], "inputTextTokenCount": null, "message": null}"#,
+    );
+    let counted = image
+        .replace("\"x-amzn-requestid\"", "\"x-amzn-bedrock-input-token-count\":\"5\",\"x-amzn-requestid\"");
+    assert_ne!(image, counted);
+    let v4 = "cohere.embed-v4:0";
+    let exchanges = [
+        exchange(titan, &json!({"inputText": "a"}), 200, r#"{"embedding": [0.5], "inputTextTokenCount": 5}"#),
+        exchange(titan, &binary, 200, &by_type),
+        exchange(titan, &binary, 200, &both),
+        exchange(
+            OPAQUE,
+            &json!({"inputText": "a"}),
+            200,
+            r#"{"embedding": [0.5], "inputTextTokenCount": 5}"#,
+        ),
+        counted,
+        exchange(
+            v4,
+            &texts(json!({"embedding_types": ["int8"]})),
+            200,
+            r#"{"embeddings": {"float": null, "int8": [[1]]}, "id": "1"}"#,
+        ),
+        exchange(
+            v4,
+            &texts(json!({"embedding_types": ["base64"]})),
+            200,
+            r#"{"embeddings": {"base64": ["AAAA"]}, "response_type": "embeddings_by_type"}"#,
+        ),
+        exchange(
+            "cohere.rerank-v3-5:0",
+            &json!({"query": "q", "documents": ["a"], "api_version": 2, "return_documents": true}),
+            200,
+            r#"{"results": [{"index": 0, "relevance_score": 0.5, "document": "a"}]}"#,
+        ),
+    ];
+    conformance(&folder("forms", &exchanges)).assert().success().stdout(contains("8 passed, 0 failed"));
+}
+
+#[test]
+fn refusals_of_what_is_not_known_or_cannot_be_held_pass() {
+    let refused = r#"{"message": "The provided model identifier is invalid."}"#;
+    let stream = |model: &str, body: &Value| {
+        let exchange = exchange(model, body, 400, r#"{"message": "The model is unsupported for streaming"}"#);
+        exchange
+            .replace("\"InvokeModel\"", "\"InvokeModelWithResponseStream\"")
+            .replace("/invoke\"", "/invoke-with-response-stream\"")
+    };
+    let image = "data:image/png;base64,aGVsbG8=";
+    let texts = json!({"texts": ["a"], "input_type": "search_query"});
+    let mut no_query = rerank(&json!([]));
+    no_query["queries"] = json!([]);
+    let mut no_model = rerank(&json!([]));
+    no_model["rerankingConfiguration"] = json!({"type": "BEDROCK_RERANKING_MODEL"});
+    let exchanges = [
+        exchange("does-not-exist-embed", &Value::Null, 400, refused),
+        exchange("openai.text-embedding-3", &json!({"input": "a"}), 400, refused),
+        exchange("my-rerank-model", &Value::Null, 400, refused),
+        exchange(
+            "cohere.embed-english-v3",
+            &json!({"inputs": [{"content": []}], "input_type": "x"}),
+            400,
+            refused,
+        ),
+        exchange(
+            "amazon.nova-2-multimodal-embeddings-v1:0",
+            &json!({"taskType": "SINGLE_EMBEDDING"}),
+            400,
+            refused,
+        ),
+        exchange(OPAQUE, &json!({"images": [image], "input_type": "image"}), 403, refused),
+        exchange(OPAQUE, &json!({"inputImage": PNG}), 403, refused),
+        stream("amazon.titan-embed-text-v1", &json!({"inputText": "a"})),
+        stream("cohere.embed-english-v3", &texts),
+        ranking(&no_query, 400, refused),
+        ranking(&no_model, 400, refused),
+        ranking(&json!({}), 400, refused),
+    ];
+    conformance(&folder("unknown", &exchanges)).assert().success().stdout(contains("12 passed, 0 failed"));
+    // what was taken must be known
+    let taken = [
+        exchange("does-not-exist-embed", &json!({"inputText": "a"}), 200, r#"{"embedding": [0.5]}"#),
+        exchange(
+            "amazon.nova-2-multimodal-embeddings-v1:0",
+            &json!({"inputText": "a"}),
+            200,
+            r#"{"embeddings": [{"embedding": [0.5]}]}"#,
+        ),
+        ranking(&no_query, 200, r#"{"results": []}"#),
+    ];
+    conformance(&folder("taken", &taken)).assert().code(1).stdout(contains("0 passed, 3 failed"));
+}
+
 #[test]
 fn what_differs_or_cannot_be_taken_fails() {
     let cohere = json!({"texts": ["a"], "input_type": "search_query"});

@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use bedrock_llm_providers::{InvocationMetrics, Registry};
 use serde::Deserialize;
 
+use super::Bar;
 use super::answers::titan_body;
 
 const MODEL: &str = "amazon.titan-embed-text-v2:0";
@@ -22,8 +23,8 @@ struct Plain {
     input_text_token_count: u64,
 }
 
-/// Prints both, and says whether the bar was met. Both alternate, and so does their order.
-pub(super) fn run(rounds: u32) -> anyhow::Result<bool> {
+/// Prints both, and says what became of the bar. Both alternate, and so does their order.
+pub(super) fn run(rounds: u32) -> anyhow::Result<Bar> {
     const DECODES: u32 = 100;
     let body = titan_body(DIMENSIONS);
     let registry = Registry::default();
@@ -55,7 +56,7 @@ pub(super) fn run(rounds: u32) -> anyhow::Result<bool> {
     }
     let (our_time, plain_time) = (median(our_times), median(plain_times));
     let ratio = our_time.as_secs_f64() / plain_time.as_secs_f64();
-    let passed = ratio <= BAR;
+    let bar = if ratio <= BAR { Bar::Passed } else { Bar::Missed };
     println!(
         "decoding a Titan body of {DIMENSIONS} floats ({} bytes), median of {rounds} rounds of {DECODES}:",
         body.len()
@@ -64,9 +65,9 @@ pub(super) fn run(rounds: u32) -> anyhow::Result<bool> {
         "  serde_json into Vec<f32> {:>8.2} µs   bedrock-llm {:>8.2} µs   ratio {ratio:.2} (bar: {BAR:.2}) {}",
         micros(plain_time),
         micros(our_time),
-        super::verdict(passed)
+        bar.shown()
     );
-    Ok(passed)
+    Ok(bar)
 }
 
 fn time(times: u32, decode: impl Fn() -> anyhow::Result<usize>) -> anyhow::Result<Duration> {

@@ -10,7 +10,7 @@ mod vectors;
 pub(crate) use converse::{converse, converse_stream};
 pub(crate) use native::native;
 pub(crate) use stream::native_stream;
-pub(crate) use vectors::{ByType, ranking, vectors};
+pub(crate) use vectors::{ByType, is_known, ranking, vectors};
 
 use serde_json::Value;
 

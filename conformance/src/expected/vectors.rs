@@ -18,8 +18,10 @@ pub(crate) fn vectors(body: &str) -> Result<ByType> {
     let mut found = ByType::new();
     // Titan's: one vector, as floats and by type
     if let Some(by_type) = take(&mut body, "embeddingsByType") {
-        for (name, vector) in serde_json::from_str::<BTreeMap<String, Vec<Box<RawValue>>>>(&by_type)? {
-            found.insert(name, vec![row(vector)]);
+        for (name, vector) in types(&by_type)? {
+            let vector =
+                if is_known(&name) { vec![row(serde_json::from_str(vector.get())?)] } else { Vec::new() };
+            found.insert(name, vector);
         }
     }
     if let Some(vector) = take(&mut body, "embedding") {
@@ -32,8 +34,11 @@ pub(crate) fn vectors(body: &str) -> Result<ByType> {
         let embeddings = embeddings.trim_start();
         if embeddings.starts_with('{') {
             // Cohere's by type
-            let by_type: BTreeMap<String, Vec<Vec<Box<RawValue>>>> = serde_json::from_str(embeddings)?;
-            found.extend(by_type.into_iter().map(|(name, rows)| (name, rows.into_iter().map(row).collect())));
+            for (name, rows) in types(embeddings)? {
+                let rows: Vec<Vec<_>> =
+                    if is_known(&name) { serde_json::from_str(rows.get())? } else { Vec::new() };
+                found.insert(name, rows.into_iter().map(row).collect());
+            }
         } else if let Ok(objects) = serde_json::from_str::<Vec<Embedding>>(embeddings) {
             // Nova's
             found.insert(
@@ -53,6 +58,18 @@ pub(crate) fn vectors(body: &str) -> Result<ByType> {
 pub(crate) fn ranking(body: &str) -> Result<Vec<(usize, String)>> {
     let body: Ranking = serde_json::from_str(body).context("a ranking of no known shape")?;
     Ok(body.results.into_iter().map(|it| (it.index, it.score.get().to_owned())).collect())
+}
+
+/// Whether it is known what vectors of a type look like; of others we have none either.
+pub(crate) fn is_known(name: &str) -> bool {
+    ["float", "int8", "uint8", "binary", "ubinary"].contains(&name)
+}
+
+/// What came by the names of types; `null` is nothing.
+fn types(by_type: &str) -> Result<BTreeMap<String, Box<RawValue>>> {
+    let mut found: BTreeMap<String, Box<RawValue>> = serde_json::from_str(by_type)?;
+    found.retain(|_, rows| rows.get() != "null");
+    Ok(found)
 }
 
 fn take(body: &mut BTreeMap<String, Box<RawValue>>, name: &str) -> Option<String> {

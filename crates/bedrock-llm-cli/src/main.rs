@@ -40,6 +40,8 @@ enum Command {
     /// Turn texts into vectors, from files or standard input; started again with --resume, it continues.
     Embed(Box<embed::Args>),
     /// Rank documents by how well they answer a query, or many.
+    ///
+    /// Queries are read as they are asked. All documents are in memory, for a ranking is one of all of them.
     Rerank(Box<rerank::Args>),
     /// List the models of the catalog with their limits, features and prices.
     Models(models::Args),

@@ -125,10 +125,10 @@ async fn csv_has_a_vector_in_a_column() {
     folder.run(&local, &args).success().stdout("");
     let text = folder.read("out.csv");
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    assert_eq!(reader.headers().unwrap(), vec!["line", "id", "hash", "text", "error", "embedding"]);
+    assert_eq!(reader.headers().unwrap(), vec!["file", "line", "id", "hash", "text", "error", "embedding"]);
     let row = reader.records().next().unwrap().unwrap();
-    assert_eq!((&row[0], &row[3], &row[4]), ("1", "say \"hi\", please", ""));
-    assert_eq!(serde_json::from_str::<Vec<f32>>(&row[5]).unwrap().len(), 256);
+    assert_eq!((&row[0], &row[1], &row[4], &row[5]), ("in.txt", "1", "say \"hi\", please", ""));
+    assert_eq!(serde_json::from_str::<Vec<f32>>(&row[6]).unwrap().len(), 256);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +136,10 @@ async fn settings_reach_the_model_and_what_it_cannot_do_is_refused() {
     let folder = Folder::new("settings");
     let local = LocalBedrock::start().await.unwrap();
     let run = |args: &[&str]| {
-        let mut command = folder.command(&["embed", "--model", "cohere.embed-v4:0"]);
+        let mut command = folder.command(&["embed"]);
+        if !args.contains(&"--model") {
+            command.args(["--model", "cohere.embed-v4:0"]);
+        }
         command.args(["--endpoint-url", &local.endpoint()]).args(args).write_stdin("one\ntwo\n").assert()
     };
     let sent = || local.received().last().unwrap().json.clone();
@@ -148,8 +151,22 @@ async fn settings_reach_the_model_and_what_it_cannot_do_is_refused() {
         (&body["input_type"], &body["embedding_types"], &body["output_dimension"]),
         (&json!("search_query"), &json!(["int8"]), &json!(512))
     );
-    run(&["--type", "ubinary"]).success();
+    let bytes = |run: &Assert| {
+        let bytes = records(run)[0]["embedding"].as_array().unwrap().clone();
+        bytes.iter().map(|byte| byte.as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let unsigned = bytes(&run(&["--type", "ubinary"]).success());
     assert_eq!(sent()["embedding_types"], json!(["ubinary"]));
+    let signed = bytes(&run(&["--type", "binary"]).success());
+    assert_eq!(sent()["embedding_types"], json!(["binary"]));
+    assert!(signed.iter().any(|byte| *byte < 0) && unsigned.iter().any(|byte| *byte > 127));
+    let titan = run(&["--type", "binary", "--model", "amazon.titan-embed-text-v2:0"]);
+    assert_eq!(sent()["embeddingTypes"], json!(["binary"]));
+    let digits = bytes(&titan.success());
+    assert!(digits.len() == 1024 && digits.iter().all(|digit| matches!(digit, 0 | 1)), "{digits:?}");
+    run(&["--type", "ubinary", "--model", "amazon.titan-embed-text-v2:0"])
+        .code(1)
+        .stderr(contains("no vectors of type ubinary; it gives float, binary"));
     run(&["--truncate"]).success();
     assert_eq!(sent()["truncate"], "END");
     let asked = local.received().len();
@@ -219,20 +236,109 @@ async fn wherever_it_was_cut_it_is_continued() {
         let other =
             ["embed", "in.txt", "--dimensions", "512", "--format", form, "--output", &output, "--resume"];
         folder.run(&local, &other).code(1).stderr(contains("dimensions was 256 and is 512"));
-        folder.write("changed.txt", &lines.join("\n").replace("number 7", "number VII"));
-        let changed = [
-            "embed",
-            "changed.txt",
-            "--dimensions",
-            "256",
-            "--format",
-            form,
-            "--output",
-            &output,
-            "--resume",
-        ];
-        folder.run(&local, &changed).code(1).stderr(contains("line 8: ").and(contains("changed")));
+        folder.write("in.txt", &lines.join("\n").replace("number 7", "number VII"));
+        folder.run(&local, &args).code(1).stderr(contains("line 8: ").and(contains("changed")));
+        folder.write("in.txt", &lines.join("\n"));
         assert_eq!(folder.read(&output), whole);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_may_be_added_and_named_otherwise() {
+    let folder = Folder::new("files");
+    folder.write("a.txt", "one\ntwo\n");
+    folder.write("b.txt", "three\n");
+    std::fs::create_dir(folder.0.join("deep")).unwrap();
+    let local = LocalBedrock::start().await.unwrap();
+    for form in ["jsonl", "csv"] {
+        let output = format!("out.{form}");
+        let more = ["--format", form, "--output", &output, "--resume"];
+        let embed = |files: &[&str]| folder.run(&local, &[&["embed"], files, &more].concat());
+        embed(&["a.txt"]).success().stderr(contains("2 embedded, 0 failed;"));
+        embed(&["b.txt", "./a.txt"]).success().stderr(contains("1 embedded, 0 failed, 2 embedded before"));
+        let absolute = folder.0.canonicalize().unwrap().join("b.txt");
+        let whole = folder.read(&output);
+        embed(&["deep/../a.txt", absolute.to_str().unwrap()]).success().stderr(contains("3 embedded before"));
+        assert_eq!(folder.read(&output), whole, "{form}");
+        embed(&["a.txt", "./a.txt"]).code(1).stderr(contains("a.txt and ./a.txt are one file"));
+        // other columns
+        embed(&["--whole", "a.txt"])
+            .code(1)
+            .stderr(contains("cannot be continued").and(contains("columns was [")));
+        let run = folder.command(&["embed"]).args(more).args(["--endpoint-url", &local.endpoint()]).assert();
+        run.code(1).stderr(contains("columns was [\"file\",\"line\""));
+        // from a folder where the names mean nothing
+        let mut elsewhere = folder.command(&["embed", "../b.txt", "--format", form, "--resume"]);
+        elsewhere.current_dir(folder.0.join("deep")).args(["--endpoint-url", &local.endpoint()]);
+        elsewhere
+            .args(["--output", &format!("../{output}")])
+            .assert()
+            .code(1)
+            .stderr(contains(".txt, which is not here"));
+        assert_eq!(folder.read(&output), whole, "{form}");
+    }
+    let found = folder.records("out.jsonl");
+    let told: Vec<_> = found.iter().map(|record| json!([record["file"], record["line"]])).collect();
+    assert_eq!(json!(told), json!([["a.txt", 1], ["a.txt", 2], ["b.txt", 1]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_written_over_nothing() {
+    let folder = Folder::new("apart-safe");
+    let input = "{\"text\":\"one\"}\n{\"texd\":\"two\"}\n";
+    folder.write("in.jsonl", input);
+    folder.write("notes.txt", "my notes");
+    let local = LocalBedrock::start().await.unwrap();
+    let embed = |output: &str, failures: &str, more: &[&str]| {
+        let args = ["embed", "in.jsonl", "--output", output, "--failures", failures];
+        folder.run(&local, &[&args, more].concat()).get_output().clone()
+    };
+    let refused = |output: &str, failures: &str, more: &[&str], why: &str| {
+        let run = embed(output, failures, more);
+        let told = String::from_utf8(run.stderr).unwrap();
+        assert!(run.status.code() == Some(1) && told.contains(why), "{told}");
+    };
+    std::fs::hard_link(folder.0.join("in.jsonl"), folder.0.join("link.jsonl")).unwrap();
+    for more in [&[][..], &["--resume"]] {
+        refused("out.jsonl", "./in.jsonl", more, "--failures and input are one file");
+        refused("out.jsonl", "link.jsonl", more, "--failures and input are one file");
+        refused("out.jsonl", "out.jsonl.settings.json", more, "for the settings of the output");
+    }
+    refused("out.jsonl", "notes.txt", &[], "notes.txt has content");
+    refused("out.jsonl", "notes.txt", &["--resume"], "no failure of this command");
+    assert_eq!(
+        (folder.read("in.jsonl"), folder.read("notes.txt")),
+        (input.to_owned(), "my notes".to_owned())
+    );
+    assert!(!folder.0.join("out.jsonl").exists());
+    refused("same.jsonl", "./same.jsonl", &[], "--failures and --output are one file");
+
+    assert_eq!(embed("out.jsonl", "bad.jsonl", &[]).status.code(), Some(2));
+    let bad = folder.read("bad.jsonl");
+    let output = folder.read("out.jsonl");
+    assert_eq!((bad.lines().count(), output.lines().count()), (1, 1));
+    refused("new.jsonl", "bad.jsonl", &[], "bad.jsonl has content");
+    refused("new.jsonl", "out.jsonl", &["--resume"], "is an output itself");
+    assert_eq!((folder.read("bad.jsonl"), folder.read("out.jsonl")), (bad.clone(), output.clone()));
+    // what was cut off is written anew
+    folder.write("bad.jsonl", &format!("{bad}{}", &bad[..20]));
+    assert_eq!(embed("out.jsonl", "bad.jsonl", &["--resume"]).status.code(), Some(2));
+    assert_eq!((folder.read("bad.jsonl"), folder.read("out.jsonl")), (bad, output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_lines_have_no_ids() {
+    let folder = Folder::new("ids");
+    folder.write("in.txt", "one\n");
+    folder.write("in.jsonl", "{\"key\":1,\"text\":\"one\"}\n");
+    let local = LocalBedrock::start().await.unwrap();
+    for command in [&["embed"][..], &["rerank", "--query", "one"]] {
+        let run = |more: &[&str]| folder.run(&local, &[command, more, &["--id-field", "key"]].concat());
+        run(&["in.jsonl", "in.txt"])
+            .code(1)
+            .stderr(contains("--id-field").and(contains("in.txt is read as plain lines")));
+        run(&[]).code(1).stderr(contains("standard input is read as plain lines"));
+        assert_eq!(records(&run(&["in.jsonl"]).success())[0]["id"], 1);
     }
 }
 
@@ -382,4 +488,52 @@ async fn many_queries_are_ranked_and_continued() {
     assert_eq!(json!(told[..4]), json!([[1, "q1", 1, 3], [1, "q1", 2, 3], [1, "q1", 3, 3], [2, null, 1, 3]]));
     assert_eq!(found.len(), 10);
     assert!(found[6]["error"]["message"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_of_a_ranking_is_asked_for_again() {
+    let folder = Folder::new("missing");
+    let documents: String = (0..1001).map(|number| format!("document {number}\n")).collect();
+    folder.write("docs.txt", &documents);
+    let is_rest =
+        |request: &ReceivedRequest| request.json["documents"].as_array().is_some_and(|all| all.len() == 1);
+    for (failures, exit) in [(2, 0), (3, 2)] {
+        let broken = Reply::exception("ServiceUnavailableException").when(is_rest).times(failures);
+        let local = LocalBedrock::builder().reply(broken).start().await.unwrap();
+        let args = ["rerank", "--query", "document 7", "docs.txt", "--endpoint-url", &local.endpoint()];
+        let run = folder.command(&args).env("BEDROCK_LLM_RETRY__MAX_ATTEMPTS", "1").assert().code(exit);
+        // the thousand are ranked once
+        assert_eq!(local.received().len(), 4, "{failures}");
+        let found = records(&run);
+        match exit {
+            0 => assert_eq!(found.len(), 1001),
+            _ => assert_eq!(found[0]["error"]["retryable"], true),
+        }
+    }
+    // nothing came: there is nothing to keep
+    let broken = Reply::exception("ServiceUnavailableException").forever();
+    let local = LocalBedrock::builder().reply(broken).start().await.unwrap();
+    let args = ["rerank", "--query", "document 7", "docs.txt", "--endpoint-url", &local.endpoint()];
+    folder.command(&args).env("BEDROCK_LLM_RETRY__MAX_ATTEMPTS", "1").assert().code(2);
+    assert_eq!(local.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ranking_is_continued_with_the_same_columns_alone() {
+    let folder = Folder::new("columns");
+    folder.write("docs.txt", DOCUMENTS);
+    folder.write("queries.txt", "bread\nParis\n");
+    let local = LocalBedrock::start().await.unwrap();
+    for form in ["jsonl", "csv"] {
+        let output = format!("out.{form}");
+        let more = ["--format", form, "--output", &output, "--resume"];
+        folder.run(&local, &[&["rerank", "--query", "bread", "docs.txt"], &more[..]].concat()).success();
+        let whole = folder.read(&output);
+        folder
+            .run(&local, &[&["rerank", "--queries", "queries.txt", "docs.txt"], &more[..]].concat())
+            .code(1)
+            .stderr(contains("columns was [\"query_line\",\"query_hash\"").and(contains("query_id")));
+        folder.run(&local, &[&["rerank", "--query", "bread", "./docs.txt"], &more[..]].concat()).success();
+        assert_eq!(folder.read(&output), whole);
+    }
 }

@@ -27,6 +27,14 @@ pub enum EmbedConfigError {
         /// The types it has.
         offered: Vec<EmbeddingType>,
     },
+    /// The element does not hold this type of number.
+    #[error("`encoding`: the element holds no {wanted}; it holds {}", list(possible))]
+    Encoding {
+        /// The type that was wanted.
+        wanted: EmbeddingType,
+        /// The types that the element holds.
+        possible: Vec<EmbeddingType>,
+    },
     /// The model has no vectors of this length, and none that could be cut to it.
     #[error("`dimensions`: {model} gives no vectors of {wanted} dimensions; it gives {}", list(offered))]
     Dimensions {

@@ -90,6 +90,30 @@ async fn texts_and_images_go_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_without_a_purpose_for_images_is_told_the_others() {
+    let v4 = "cohere.embed-v4:0";
+    let of = |model: &str| bedrock_llm_schema::Catalog::builtin().profile(&model.into()).into_owned();
+    let known = of(v4).embedding.purposes.unwrap();
+    assert!(!known.contains(&EmbedPurpose::Image));
+    assert!(of("cohere.embed-english-v3").embedding.purposes.unwrap().contains(&EmbedPurpose::Image));
+
+    let model = Model::new();
+    // as long as the stand-in's vectors are
+    let mut profile = profile();
+    profile.embedding.purposes = Some(known);
+    profile.embedding.other_purposes = of(v4).embedding.other_purposes;
+    profile.embedding.needs_purpose = Some(true);
+    let builder = || Embedder::builder(model.clone(), MODEL).profile(&profile);
+    let embedder = builder().build().unwrap();
+    embedder.embed([bedrock_llm_schema::embed::EmbedInput::from(image())]).await.unwrap();
+    assert_eq!(model.last().purpose, Some(EmbedPurpose::Document));
+    // whoever wants it gets it
+    let told = builder().purpose(EmbedPurpose::Image).build().unwrap();
+    told.embed([bedrock_llm_schema::embed::EmbedInput::from(image())]).await.unwrap();
+    assert_eq!(model.last().purpose, Some(EmbedPurpose::Image));
+}
+
+#[tokio::test(start_paused = true)]
 async fn purposes_are_those_that_the_model_knows() {
     let model = Model::new();
     let mut profile = profile();
@@ -137,7 +161,7 @@ async fn what_breaks_a_rule_is_not_sent_and_the_others_go_together() {
     let mut profile = profile();
     profile.embedding.max_images = Some(0);
     let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
-    let inputs = ["a".into(), " ".into(), image().into(), "b".into(), "c".into()];
+    let inputs = ["a".into(), "".into(), image().into(), "b".into(), "c".into()];
     let inputs: [bedrock_llm_schema::embed::EmbedInput; 5] = inputs;
     let outcome = embedder.embed_each(inputs).await;
     assert_eq!(model.texts(), [["a", "b", "c"]]);
@@ -295,6 +319,7 @@ async fn answers_that_do_not_fit_are_errors() {
 async fn vectors_of_each_type() {
     let model = Model::new().maker(|request| match request.types.first() {
         Some(EmbeddingType::Int8) => Vectors::Int8(Matrix::from_values(vec![-1, 2], 2).unwrap()),
+        Some(EmbeddingType::Binary) => Vectors::Binary(Matrix::from_values(vec![Bits(8)], 1).unwrap()),
         Some(EmbeddingType::Ubinary) => Vectors::Ubinary(Matrix::from_values(vec![Bits(9)], 1).unwrap()),
         _ => Vectors::Float(Matrix::from_values(vec![0.5], 1).unwrap()),
     });
@@ -314,6 +339,23 @@ async fn vectors_of_each_type() {
         "test.embed-v1 gives no vectors of type uint8; it gives float, int8, binary, ubinary"
     );
     assert_eq!(*Error::from(error).kind(), ErrorKind::Config);
+    let asked = |encoding| {
+        let builder = builder().element::<Bits>();
+        builder.encoding(encoding).build().map_err(|error| error.to_string())
+    };
+    let bits = asked(EmbeddingType::Binary).unwrap().embed_query("a").await.unwrap();
+    assert_eq!((bits, model.last().types), (vec![Bits(8)], vec![EmbeddingType::Binary]));
+    assert_eq!(
+        asked(EmbeddingType::Int8).unwrap_err(),
+        "`encoding`: the element holds no int8; it holds ubinary, binary"
+    );
+    profile.embedding.types = Some(vec![EmbeddingType::Float, EmbeddingType::Ubinary]);
+    let builder = || Embedder::builder(model.clone(), MODEL).profile(&profile);
+    let error = builder().element::<Bits>().encoding(EmbeddingType::Binary).build().unwrap_err();
+    assert!(
+        error.to_string().contains("gives no vectors of type binary; it gives float, ubinary"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bedrock_llm_providers::families::agent_runtime::AgentRuntimeRerank;
 use bedrock_llm_providers::{EmbedCodec, InvocationMetrics, Registry, RerankCodec};
-use bedrock_llm_schema::model::ModelIdKind;
+use bedrock_llm_schema::model::{Mode, ModelIdKind};
 use bedrock_llm_schema::rerank::RerankApi;
 use bedrock_llm_schema::{Catalog, ChatRequest, EmbedRequest, RerankRequest};
 
@@ -50,7 +50,9 @@ impl Asked {
         let model = received.model();
         let profile = catalog.profile(&model);
         let spoken = profile.base_model.as_ref().unwrap_or(&model);
-        if let Ok(codec) = registry.embed_for_request(spoken, &received.body) {
+        // what is said of the model goes before what its bodies look like
+        let may_embed = profile.mode.is_none_or(|mode| mode == Mode::Embedding);
+        if let Some(codec) = registry.embed_for_request(spoken, &received.body).ok().filter(|_| may_embed) {
             let request = codec.decode_request(&received.body).map_err(|error| malformed(&error))?;
             return Ok(Self::Embed(Embed { codec, request: EmbedRequest { model, ..request } }));
         }

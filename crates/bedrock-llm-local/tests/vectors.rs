@@ -202,6 +202,8 @@ async fn what_the_service_refuses_is_refused() {
         (TITAN, json!({"inputText": "x", "embeddingTypes": ["int4"]})),
         ("cohere.embed-english-v3", json!({"texts": "x", "input_type": "search_query"})),
         ("cohere.rerank-v3-5:0", json!({"documents": ["x"]})),
+        ("amazon.titan-embed-text-v1", json!({"inputText": "x", "dimensions": 256})),
+        (TITAN, json!({"inputText": ""})),
         ("twelvelabs.marengo-embed-2-7-v1:0", json!({"inputText": "x"})),
         ("stability.sd3-5-large-v1:0", json!({"prompt": "x"})),
     ] {
@@ -213,6 +215,92 @@ async fn what_the_service_refuses_is_refused() {
         post(&local, &format!("/model/{TITAN}/invoke-with-response-stream"), &json!({"inputText": "x"}))
             .await;
     assert_eq!(got.status, 400);
+}
+
+#[tokio::test]
+async fn there_is_no_answer_without_vectors() {
+    let local = LocalBedrock::start().await.unwrap();
+    let nova = |params: Value| json!({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": params});
+    let image = json!({"format": "png", "source": {"bytes": "iVBORw0KGgo="}});
+    let data = "data:image/png;base64,iVBORw0KGgo=";
+    let nova_model = "amazon.nova-2-multimodal-embeddings-v1:0";
+    let index = "GENERIC_INDEX";
+    for (model, body, says) in [
+        ("cohere.embed-english-v3", json!({"texts": [], "input_type": "search_query"}), "nothing to embed"),
+        ("us.cohere.embed-v4:0", json!({"inputs": [], "input_type": "search_query"}), "nothing to embed"),
+        (
+            "cohere.embed-english-v3",
+            json!({"texts": ["a"], "images": [data], "input_type": "search_query"}),
+            "one of texts, images and inputs",
+        ),
+        (nova_model, nova(json!({"embeddingPurpose": index, "audio": {"format": "mp3"}})), "sound and video"),
+        (
+            nova_model,
+            nova(json!({"embeddingPurpose": index, "video": {"format": "mp4"}, "text": {"value": "a"}})),
+            "sound and video",
+        ),
+        (
+            nova_model,
+            nova(json!({"embeddingPurpose": index, "text": {"source": {"s3Location": {"uri": "s3://b/k"}}}})),
+            "in the request",
+        ),
+        (
+            nova_model,
+            nova(json!({"embeddingPurpose": index, "text": {"value": "a"}, "image": image})),
+            "R-EMBED-MIXED",
+        ),
+        (nova_model, json!({"inputText": "a"}), "singleEmbeddingParams"),
+    ] {
+        let (code, status, message) = invoke(&local, model, &body).await.error();
+        assert_eq!((code.as_str(), status), ("ValidationException", 400), "{model} {body}");
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_ranking_s_version_is_where_the_model_wants_it() {
+    let local = LocalBedrock::start().await.unwrap();
+    let body = json!({"query": "q", "documents": ["a"]});
+    let versioned = json!({"query": "q", "documents": ["a"], "api_version": 2});
+    for (model, taken, refused, says) in [
+        ("cohere.rerank-v3-5:0", &versioned, &body, "required key [api_version] not found"),
+        ("amazon.rerank-v1:0", &body, &versioned, "extraneous key [api_version] is not permitted"),
+    ] {
+        assert_eq!(invoke(&local, model, taken).await.status, 200);
+        let (code, _, message) = invoke(&local, model, refused).await.error();
+        assert_eq!(code, "ValidationException");
+        assert_eq!(
+            message,
+            format!("Malformed input request: {says}, please reformat your input and try again.")
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_chats_is_no_model_of_embeddings() {
+    let profile = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl";
+    let ask = async |base: Option<&str>, mode, body: Value| {
+        let mut catalog = bedrock_llm_schema::Catalog::builtin().clone();
+        if let Some(base) = base {
+            catalog.set_base_model(profile, base);
+        }
+        if mode {
+            let mut known = catalog.profile(&profile.into()).into_owned();
+            known.id = profile.into();
+            known.mode = Some(bedrock_llm_schema::model::Mode::Chat);
+            catalog.insert(known);
+        }
+        let local = LocalBedrock::builder().catalog(catalog).start().await.unwrap();
+        let got = invoke(&local, profile, &body).await;
+        assert_eq!(got.status, 200, "{got:?}");
+        got.json()
+    };
+    let bare = || json!({"inputText": "A cat"});
+    assert!(ask(None, false, bare()).await.get("embedding").is_some());
+    assert!(ask(Some("amazon.titan-text-express-v1"), false, bare()).await.get("results").is_some());
+    assert!(ask(None, true, bare()).await.get("results").is_some());
+    let older = ask(Some("amazon.titan-embed-text-v1"), false, bare()).await;
+    assert!(older.get("embedding").is_some() && older.get("embeddingsByType").is_none(), "{older}");
 }
 
 #[tokio::test]

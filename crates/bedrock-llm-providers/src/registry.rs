@@ -121,7 +121,8 @@ impl Registry {
         }
     }
 
-    /// The codec for a request body for embeddings; for an id that does not tell, by what the body looks like.
+    /// The codec for a request body for embeddings; for an id that does not tell, by what the body looks like. A bare
+    /// `inputText` may be a chat's as well: whoever knows the model behind the id, asks by that.
     ///
     /// ```
     /// use bedrock_llm_providers::Registry;
@@ -138,6 +139,10 @@ impl Registry {
     pub fn embed_for_request(&self, model: &ModelId, body: &[u8]) -> Result<Arc<dyn EmbedCodec>, CodecError> {
         let by_id = self.embed(model);
         if by_id.is_ok() || model.family() != Family::Unknown {
+            return by_id;
+        }
+        let mode = Catalog::builtin().get(model).and_then(|profile| profile.mode);
+        if mode.is_some_and(|mode| mode != Mode::Embedding) {
             return by_id;
         }
         looks_like_embedding(body).map_or(by_id, |alike| self.embed(&ModelId::from(alike)))
@@ -200,12 +205,16 @@ fn looks_like(body: &[u8]) -> Option<&'static str> {
 fn looks_like_embedding(body: &[u8]) -> Option<&'static str> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let has = |name: &str| body.get(name).is_some();
+    let has_list = |name: &str| body.get(name).is_some_and(Value::is_array);
     Some(match () {
         () if has("inputImage") || has("embeddingConfig") => "amazon.titan-embed-image-v1",
         // with these it is Titan's chat
         () if has("inputText") && !has("textGenerationConfig") => "amazon.titan-embed-text-v2:0",
         () if has("singleEmbeddingParams") => "amazon.nova-2-multimodal-embeddings-v1:0",
-        () if has("texts") || has("images") || has("inputs") => "cohere.embed-v4:0",
+        // chats of other makers have `images` and `inputs` too
+        () if has("input_type") && ["texts", "images", "inputs"].into_iter().any(has_list) => {
+            "cohere.embed-v4:0"
+        }
         () => return None,
     })
 }

@@ -242,7 +242,16 @@ fn an_id_that_does_not_tell_leaves_it_to_the_body() {
     assert_eq!(embed(json!({"inputText": "a", "inputImage": "b"})), Some("amazon-titan-embed-image"));
     assert_eq!(embed(json!({"taskType": "x", "singleEmbeddingParams": {}})), Some("amazon-nova-embed"));
     assert_eq!(embed(json!({"texts": ["a"], "input_type": "x"})), Some("cohere-embed-v4"));
-    assert_eq!(embed(json!({"inputText": "a", "textGenerationConfig": {}})), None);
+    assert_eq!(embed(json!({"inputs": [{"content": []}], "input_type": "x"})), Some("cohere-embed-v4"));
+    for chat in [
+        json!({"inputText": "a", "textGenerationConfig": {}}),
+        json!({"inputs": "a", "parameters": {"max_new_tokens": 9}}),
+        json!({"inputs": "a", "input_type": "x"}),
+        json!({"prompt": "a", "images": ["aGVsbG8="]}),
+        json!({"texts": ["a"]}),
+    ] {
+        assert_eq!(embed(chat), None);
+    }
     let rerank = |body: Value| {
         registry.rerank_for_request(&profile, body.to_string().as_bytes()).map(|codec| codec.name()).ok()
     };

@@ -11,7 +11,7 @@ use bedrock_llm_schema::Error;
 use bedrock_llm_schema::model::Cost;
 use serde_json::Value;
 
-use super::number::Number;
+use super::number::{Digits, Number};
 use crate::print;
 use crate::records::{Cell, Failure, Form, Output, RecordFile, shown};
 use crate::show::seconds;
@@ -56,7 +56,7 @@ impl Desk {
     pub(super) fn settle<T: Number>(
         &mut self,
         outcome: Result<&[T], &Error>,
-        signed: bool,
+        digits: Digits,
     ) -> anyhow::Result<()> {
         self.settle_bad()?;
         let Some(label) = self.labels.pop_front() else {
@@ -65,7 +65,7 @@ impl Desk {
         match outcome {
             Ok(vector) => {
                 self.tally.embedded += 1;
-                let vector = T::json(vector, signed)?;
+                let vector = T::json(vector, digits)?;
                 self.record(&label, Cell::Empty, Cell::Json(&vector))?;
             }
             Err(error) if concerns_every_call(error) => {}

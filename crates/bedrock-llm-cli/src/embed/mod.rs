@@ -1,6 +1,7 @@
 //! `bedrock-llm embed`: texts become vectors.
 
 mod desk;
+mod failures;
 mod number;
 
 use std::collections::VecDeque;
@@ -14,7 +15,7 @@ use anyhow::{Context as _, ensure};
 use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_client::{Client, ClientConfig};
 use bedrock_llm_embeddings::{EmbedError, Embedder, Embeddings, LongText};
-use bedrock_llm_schema::embed::{Bits, EmbedPurpose};
+use bedrock_llm_schema::embed::{Bits, EmbedPurpose, EmbeddingType};
 use bedrock_llm_schema::{ModelId, Usage};
 use clap::ValueEnum as _;
 use futures_util::StreamExt as _;
@@ -26,11 +27,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::connect::Connection;
 use crate::interrupt::{INTERRUPTED, on_interrupt};
-use crate::records::{Before, Done, Form, Output, Plan, RecordFile, hash};
+use crate::records::{Before, Done, Form, Output, Plan, hash};
 use crate::show::{EVERY, Show};
 use crate::texts::{Content, Item, Source, Wanted};
 use desk::{Desk, Label, Tally};
-use number::Number;
+use number::{Digits, Number};
 
 /// Where nothing else is asked for.
 pub(crate) const DEFAULT_MODEL: &str = "amazon.titan-embed-text-v2:0";
@@ -51,7 +52,8 @@ pub(crate) struct Args {
     /// Continue the output where it ended: what has its vector is not embedded again, what failed is tried again.
     #[arg(long)]
     resume: bool,
-    /// A file for the lines that failed, instead of records in the output. It has those of the last run.
+    /// A file for the lines that failed, instead of records in the output. With --resume it gets those of the new run in the
+    /// place of those before; else it must be new or empty.
     #[arg(long, value_name = "FILE")]
     failures: Option<PathBuf>,
     /// Write the texts beside their vectors.
@@ -95,9 +97,9 @@ enum Type {
     Float,
     Int8,
     Uint8,
-    /// Eight dimensions to a signed byte.
+    /// A bit for a dimension, written as the service does: Cohere's eight to a signed byte, Titan's as 0 or 1.
     Binary,
-    /// Eight dimensions to an unsigned byte.
+    /// A bit for a dimension, eight to an unsigned byte.
     Ubinary,
 }
 
@@ -109,6 +111,18 @@ enum Long {
     Truncate,
     /// They are split, and get the mean of their pieces' vectors.
     Pool,
+}
+
+impl From<Type> for EmbeddingType {
+    fn from(r#type: Type) -> Self {
+        match r#type {
+            Type::Float => Self::Float,
+            Type::Int8 => Self::Int8,
+            Type::Uint8 => Self::Uint8,
+            Type::Binary => Self::Binary,
+            Type::Ubinary => Self::Ubinary,
+        }
+    }
 }
 
 impl From<Long> for LongText {
@@ -143,7 +157,7 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
 
 async fn embed<T: Number>(args: &Args) -> anyhow::Result<ExitCode> {
     let texts = args.source.open(Wanted::Texts)?;
-    ensure!(!texts.is_one_of(&args.output)?, "input and output are one file");
+    ensure!(!texts.is_one_of(&args.output), "input and output are one file");
     let config = ClientConfig::load(args.config.as_deref())?;
     let connected = args.connection.open(&config).await?;
     let embedder = args.embedder::<T>(&connected.client)?;
@@ -154,10 +168,16 @@ async fn embed<T: Number>(args: &Args) -> anyhow::Result<ExitCode> {
         resume: args.resume,
         names: &names,
         prefix: "",
+        name_now: &|name| texts.name_now(name),
         settings: args.settings(connected.is_local()),
     };
+    let failures = args.failures.as_deref();
+    let mut failures =
+        failures.map(|path| failures::open(path, &args.output, &texts, args.resume)).transpose()?;
     let (output, done) = Output::open(&plan)?;
-    let failures = args.failures()?;
+    if let Some(file) = &mut failures {
+        file.cut(0)?;
+    }
     let show = Show::new(texts.count()?)?;
     let stop = Arc::new(Notify::new());
     let interrupted = {
@@ -166,7 +186,9 @@ async fn embed<T: Number>(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let desk =
         Desk { labels: VecDeque::new(), output, names, failures, tally: Tally::default(), said: Vec::new() };
-    let run = Run { args, desk: Mutex::new(desk), done, broken: Mutex::default(), show: &show };
+    let profile = connected.client.profile(&args.model);
+    let digits = Digits::of(&args.r#type.into(), &args.model, &profile);
+    let run = Run { args, desk: Mutex::new(desk), done, broken: Mutex::default(), show: &show, digits };
     let start = Instant::now();
     let fatal = run.all(&embedder, texts.read(), &stop, start).await;
     show.finish();
@@ -175,7 +197,7 @@ async fn embed<T: Number>(args: &Args) -> anyhow::Result<ExitCode> {
     desk.output.finish()?;
     let tally = &desk.tally;
     let usage = Usage::new(tally.usage.input_tokens, 0);
-    let cost = connected.client.profile(&args.model).prices.cost(&usage, None);
+    let cost = profile.prices.cost(&usage, None);
     eprintln!("{}", tally.summary(start.elapsed(), cost));
     if let Some(error) = fatal {
         return Err(error).context("stopped, since every text would fail");
@@ -196,6 +218,7 @@ impl Args {
         let mut builder = Embedder::builder(client.clone(), self.model.clone())
             .profile(&client.profile(&self.model))
             .element::<T>()
+            .encoding(self.r#type.into())
             .concurrency(concurrency)
             .long_texts(self.long_text().into());
         if let Some(dimensions) = self.dimensions {
@@ -249,14 +272,6 @@ impl Args {
     fn long_text(&self) -> Long {
         if self.truncate { Long::Truncate } else { self.long_text }
     }
-
-    fn failures(&self) -> anyhow::Result<Option<RecordFile>> {
-        let Some(path) = &self.failures else { return Ok(None) };
-        ensure!(*path != self.output, "--failures and --output are one file");
-        let mut file = RecordFile::open(path)?;
-        file.cut(0)?;
-        Ok(Some(file))
-    }
 }
 
 /// One run over the input.
@@ -267,6 +282,7 @@ struct Run<'a> {
     /// What ended the input before its end.
     broken: Mutex<Option<anyhow::Error>>,
     show: &'a Show,
+    digits: Digits,
 }
 
 impl Run<'_> {
@@ -311,12 +327,11 @@ impl Run<'_> {
         chunk: Result<Embeddings<T>, EmbedError<T>>,
     ) -> anyhow::Result<Option<bedrock_llm_schema::Error>> {
         let mut desk = self.desk();
-        let is_signed = self.args.r#type == Type::Binary;
         match chunk {
             Ok(embeddings) => {
                 desk.tally.usage.add(embeddings.usage());
                 for vector in embeddings.rows() {
-                    desk.settle(Ok(vector), is_signed)?;
+                    desk.settle(Ok(vector), self.digits)?;
                 }
                 Ok(None)
             }
@@ -324,7 +339,7 @@ impl Run<'_> {
                 let outcome = error.into_outcome();
                 desk.tally.usage.add(outcome.usage());
                 for (_, result) in outcome.iter() {
-                    desk.settle(result, is_signed)?;
+                    desk.settle(result, self.digits)?;
                 }
                 let mut failed = outcome.into_failed().into_iter();
                 Ok(failed.find(|failed| concerns_every_call(&failed.error)).map(|failed| failed.error))

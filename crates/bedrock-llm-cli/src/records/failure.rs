@@ -49,6 +49,6 @@ impl<'a> From<&'a Error> for Failure<'a> {
 }
 
 /// Whether the same request may succeed later: what is worth another try, and what was tried as often as allowed.
-fn may_be_mended(error: &Error) -> bool {
+pub(crate) fn may_be_mended(error: &Error) -> bool {
     error.is_timeout() || matches!(error.retry(), Retry::Temporary | Retry::Exhausted)
 }

@@ -31,6 +31,17 @@ impl Done {
         }
     }
 
+    /// The same by other names of the files. Of two that become one both count.
+    pub(super) fn renamed(self, name_now: impl Fn(&str) -> anyhow::Result<String>) -> anyhow::Result<Self> {
+        let mut renamed = Self::default();
+        for (name, lines) in self.0 {
+            // what came from standard input has no file
+            let now = if name.is_empty() { name } else { name_now(&name)? };
+            renamed.0.entry(now).or_default().extend(lines);
+        }
+        Ok(renamed)
+    }
+
     /// How many lines were done.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

@@ -6,11 +6,11 @@ mod form;
 mod known;
 mod output;
 
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, may_be_mended};
 pub(crate) use file::{RecordFile, Spans};
 pub(crate) use form::{Cell, Form};
 pub(crate) use known::{Before, Done, shown};
-pub(crate) use output::{Output, Plan};
+pub(crate) use output::{Output, Plan, settings_path};
 
 use sha2::{Digest as _, Sha256};
 

@@ -21,7 +21,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) names: &'a [&'static str],
     /// What stands before the names `file`, `line` and `hash` by which a record is known.
     pub(crate) prefix: &'a str,
-    /// All that decides what the records are like. A file is continued with the same alone.
+    /// What an input file is called now that records call so.
+    pub(crate) name_now: &'a dyn Fn(&str) -> anyhow::Result<String>,
+    /// All that decides what the records are like, but for their names. A file is continued with the same alone.
     pub(crate) settings: Map<String, Value>,
 }
 
@@ -48,12 +50,16 @@ impl Output {
         }
         let mut file = RecordFile::open(plan.path)?;
         let settings = settings_path(file.path());
+        let mut wanted = plan.settings.clone();
+        wanted.insert("columns".to_owned(), plan.names.into());
         let mut done = Done::default();
         if file.length()? > 0 {
             let shown = plan.path.display();
             ensure!(plan.resume, "{shown} has content: continue it with --resume, or remove it");
-            compare(&settings, &plan.settings).with_context(|| format!("{shown} cannot be continued"))?;
+            let refused = || format!("{shown} cannot be continued");
+            compare(&settings, &wanted).with_context(refused)?;
             let before = known::read(&mut file, plan.form, plan.prefix)?;
+            done = before.done.renamed(plan.name_now).with_context(refused)?;
             match before.kept.beginning() {
                 Some(end) if end == file.length()? => {}
                 Some(end) => file.cut(end)?,
@@ -62,9 +68,8 @@ impl Output {
             if before.lacks_end {
                 file.append(b"\n")?;
             }
-            done = before.done;
         } else {
-            write_settings(&settings, &plan.settings)?;
+            write_settings(&settings, &wanted)?;
         }
         if file.length()? == 0 {
             file.append(&header)?;
@@ -99,7 +104,7 @@ impl Output {
 }
 
 /// The file beside an output that says what it was made with.
-fn settings_path(output: &Path) -> PathBuf {
+pub(crate) fn settings_path(output: &Path) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
     name.push(".settings.json");
     name.into()
@@ -154,7 +159,15 @@ mod tests {
         fn open(&self, form: Form, resume: bool, model: &str) -> anyhow::Result<(Output, Done)> {
             let path = self.path();
             let settings = Map::from_iter([("model".to_owned(), model.into())]);
-            Output::open(&Plan { path: &path, form, resume, names: NAMES, prefix: "", settings })
+            Output::open(&Plan {
+                path: &path,
+                form,
+                resume,
+                names: NAMES,
+                prefix: "",
+                name_now: &|name| Ok(name.to_owned()),
+                settings,
+            })
         }
 
         fn path(&self) -> PathBuf {

@@ -26,7 +26,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use crate::connect::Connection;
 use crate::interrupt::{INTERRUPTED, on_interrupt};
 use crate::print;
-use crate::records::{Before, Done, Form, Output, Plan, hash};
+use crate::records::{Before, Done, Form, Output, Plan, hash, may_be_mended};
 use crate::show::Show;
 use crate::texts::{Content, Item, Place, Source, Wanted};
 use documents::Documents;
@@ -34,6 +34,9 @@ use write::{Query, Writer};
 
 /// Where nothing else is asked for.
 pub(crate) const DEFAULT_MODEL: &str = "cohere.rerank-v3-5:0";
+
+/// How often what is missing of a ranking is asked for again, after the client's own retries.
+const RESUMES: usize = 2;
 
 /// Exit code: some queries failed.
 const SOME_FAILED: u8 = 2;
@@ -122,7 +125,7 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
         );
     }
     for input in queries.iter().chain([&texts]) {
-        ensure!(!input.is_one_of(&args.output)?, "input and output are one file");
+        ensure!(!input.is_one_of(&args.output), "input and output are one file");
     }
     let config = ClientConfig::load(args.config.as_deref())?;
     let connected = args.connection.open(&config).await?;
@@ -148,6 +151,7 @@ pub(crate) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
                 resume: args.resume,
                 names: &names,
                 prefix: "query_",
+                name_now: &|name| Ok(name.to_owned()), // the queries' file is in no record
                 settings,
             };
             let (output, done) = Output::open(&plan)?;
@@ -343,12 +347,27 @@ impl Run<'_> {
         Ok(Some(Query { place: item.place, id: item.id, hash, text, bad }))
     }
 
+    /// A ranking of all documents. Where only some of its calls failed, and not for good, those are made again a few
+    /// times, since the others would be paid twice if the whole query were asked again.
     async fn rank(&self, query: &str) -> Result<Vec<Scored>, RerankError> {
         let mut ranking = self.reranker.rerank(query, &self.documents.content);
         if let Some(top_n) = self.args.top_n {
             ranking = ranking.top_n(usize::try_from(top_n).unwrap_or(usize::MAX));
         }
-        let ranking = ranking.await?;
+        let mut outcome = ranking.await;
+        for _ in 0..RESUMES {
+            outcome = match outcome {
+                Err(RerankError::Incomplete { partial, cause, .. })
+                    if partial.missing.len() < self.documents.content.len()
+                        && may_be_mended(&cause)
+                        && !concerns_every_call(&cause) =>
+                {
+                    self.reranker.resume(*partial, &self.documents.content).await
+                }
+                outcome => outcome,
+            };
+        }
+        let ranking = outcome?;
         Ok(ranking.iter().map(|ranked| Scored { index: ranked.index, score: ranked.score }).collect())
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc::{Receiver, channel};
 
@@ -24,7 +24,7 @@ pub(crate) struct Source {
     /// The input is CSV under a line of names, and this column is the text
     #[arg(long, value_name = "NAME", conflicts_with = "whole")]
     column: Option<String>,
-    /// The member or column that is kept as each record's id [default: `id`, where there is one]
+    /// The member or column that is kept as each record's id; plain lines have none [default: `id`, where there is one]
     #[arg(long, value_name = "NAME", conflicts_with = "whole")]
     id_field: Option<String>,
     /// Each file is one text
@@ -44,7 +44,7 @@ pub(crate) struct Item {
 /// Where a text stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Place {
-    /// The file, where there are several, or each is one text.
+    /// The file, as it was named; none of standard input.
     pub(crate) file: Option<Arc<str>>,
     /// The number of the line where it begins, from 1; 0 for a whole file.
     pub(crate) line: u64,
@@ -139,16 +139,27 @@ impl Source {
     pub(crate) fn open(&self, wanted: Wanted) -> anyhow::Result<Texts> {
         let standard = [PathBuf::from("-")];
         let files = if self.files.is_empty() { &standard[..] } else { &self.files };
-        let is_named = self.whole || files.len() > 1;
-        let mut parts = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
         for path in files {
             if path != Path::new("-") {
                 let found = std::fs::metadata(path);
                 let found = found.with_context(|| format!("{} cannot be read", path.display()))?;
                 ensure!(!found.is_dir(), "{} is a folder", path.display());
             }
-            let name = is_named.then(|| Arc::from(path.display().to_string()));
-            parts.push(Part { path: path.clone(), name, shape: self.shape(path, wanted) });
+            let mut part = Part { path: path.clone(), name: None, shape: self.shape(path, wanted) };
+            ensure!(
+                part.shape != Shape::Lines || self.id_field.is_none(),
+                "--id-field names a member of JSON Lines or a column of CSV, and {} is read as plain lines, which have none: \
+                 leave it out, or give --field or --column",
+                part.shown()
+            );
+            if !part.is_standard_input() {
+                part.name = Some(Arc::from(part.shown()));
+                if let Some(same) = parts.iter().find(|other| other.is_file(path)) {
+                    bail!("{} and {} are one file: name it once", same.shown(), part.shown());
+                }
+            }
+            parts.push(part);
         }
         let standard = parts.iter().filter(|part| part.is_standard_input()).count();
         ensure!(standard < 2, "standard input can be read only once");
@@ -196,21 +207,28 @@ impl Texts {
         self.parts.iter().any(Part::is_standard_input)
     }
 
-    /// Whether one of the files is this one.
-    pub(crate) fn is_one_of(&self, path: &Path) -> anyhow::Result<bool> {
-        for part in self.parts.iter().filter(|part| !part.is_standard_input()) {
-            if path.exists() && same_file::is_same_file(&part.path, path)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Whether one of the files is this one, by whichever name.
+    pub(crate) fn is_one_of(&self, path: &Path) -> bool {
+        self.parts.iter().any(|part| part.is_file(path))
+    }
+
+    /// What a file is called now that records call so.
+    pub(crate) fn name_now(&self, recorded: &str) -> anyhow::Result<String> {
+        let path = Path::new(recorded);
+        let now = self.parts.iter().find(|part| part.is_file(path)).and_then(|part| part.name.as_deref());
+        ensure!(
+            now.is_some() || path.exists(),
+            "it has records of {recorded}, which is not here, so that it cannot be told from the files that are given: \
+             continue it where it was begun"
+        );
+        Ok(now.unwrap_or(recorded).to_owned())
     }
 
     /// All texts in order. An error ends them.
     pub(crate) fn items(self) -> impl Iterator<Item = anyhow::Result<Item>> + Send {
         let Self { parts, id_field } = self;
         parts.into_iter().flat_map(move |part| {
-            let shown = part.path.display().to_string();
+            let shown = part.shown();
             let items = read::items(part, id_field.clone());
             items.map(move |item| item.with_context(|| format!("{shown} cannot be read to its end")))
         })
@@ -234,6 +252,21 @@ impl Texts {
 impl Part {
     fn is_standard_input(&self) -> bool {
         self.path == Path::new("-")
+    }
+
+    /// Whether this is that file, by whichever name. Pipes are known by their names alone, for to open one is to read it.
+    fn is_file(&self, path: &Path) -> bool {
+        if self.is_standard_input() {
+            false
+        } else if self.path.is_file() && path.is_file() {
+            same_file::is_same_file(&self.path, path).unwrap_or(false)
+        } else {
+            self.path == path
+        }
+    }
+
+    fn shown(&self) -> String {
+        if self.is_standard_input() { "standard input".to_owned() } else { self.path.display().to_string() }
     }
 
     fn open(&self) -> io::Result<Box<dyn BufRead + Send>> {

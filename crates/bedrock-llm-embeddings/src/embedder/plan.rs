@@ -64,7 +64,7 @@ impl Plan {
             return Err(EmbedConfigError::NotEmbedding { model, mode });
         }
         let facts = &profile.embedding;
-        let r#type = type_of::<T>(&model, facts)?;
+        let r#type = type_of::<T>(&model, facts, settings.encoding.as_ref())?;
         let (asked, cut) = settings.dimensions.map_or(Ok((None, None)), |wanted| {
             dimensions(wanted, facts, r#type == EmbeddingType::Float, &model)
         })?;
@@ -184,6 +184,7 @@ impl Purposes {
             if let (Some(wanted), Some(offered)) = (wanted, known)
                 // what nobody knows the service may have by now, and a model that tells none apart is told none
                 && !(matches!(wanted, EmbedPurpose::Unknown(_)) || offered.is_empty() || offered.contains(wanted))
+                && !facts.other_purposes.as_ref().is_some_and(|others| others.contains(wanted))
             {
                 return Err(EmbedConfigError::Purpose {
                     setting,
@@ -212,10 +213,19 @@ impl Purposes {
     }
 }
 
-fn type_of<T: Element>(model: &ModelId, facts: &EmbeddingFacts) -> Result<EmbeddingType, EmbedConfigError> {
-    let usual = T::TYPES.first().cloned().unwrap_or(EmbeddingType::Float);
+/// By the service's name: the one that is wished for, or the first of the element's that the model has.
+fn type_of<T: Element>(
+    model: &ModelId,
+    facts: &EmbeddingFacts,
+    wished: Option<&EmbeddingType>,
+) -> Result<EmbeddingType, EmbedConfigError> {
+    if let Some(wanted) = wished.filter(|wanted| !T::TYPES.contains(wanted)) {
+        return Err(EmbedConfigError::Encoding { wanted: wanted.clone(), possible: T::TYPES.to_vec() });
+    }
+    let possible = wished.map_or(T::TYPES, std::slice::from_ref);
+    let usual = possible.first().cloned().unwrap_or(EmbeddingType::Float);
     let Some(offered) = &facts.types else { return Ok(usual) };
-    T::TYPES.iter().find(|wanted| offered.contains(wanted)).cloned().ok_or_else(|| {
+    possible.iter().find(|wanted| offered.contains(wanted)).cloned().ok_or_else(|| {
         EmbedConfigError::ElementType { model: model.clone(), wanted: usual, offered: offered.clone() }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use bedrock_llm_schema::embed::{Element, EmbedPurpose};
+use bedrock_llm_schema::embed::{Element, EmbedPurpose, EmbeddingType};
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{CallOptions, Catalog, ModelId};
@@ -20,6 +20,7 @@ const MOST: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Settings {
+    pub(super) encoding: Option<EmbeddingType>,
     pub(super) dimensions: Option<u32>,
     pub(super) normalize: Option<bool>,
     pub(super) purpose: Option<EmbedPurpose>,
@@ -38,6 +39,7 @@ pub(super) struct Settings {
 /// |---|---|
 /// | [`profile`](Self::profile) | the built-in facts on the model |
 /// | [`element`](Self::element) | `f32` |
+/// | [`encoding`](Self::encoding) | the first of the element's types that the model has |
 /// | [`dimensions`](Self::dimensions), [`normalize`](Self::normalize) | as the model does it |
 /// | [`purpose`](Self::purpose) | none, or [`Document`](EmbedPurpose::Document) where the model must be told one |
 /// | [`document_purpose`](Self::document_purpose), [`query_purpose`](Self::query_purpose) | `Document` and `Query`, where the model tells them apart |
@@ -58,6 +60,7 @@ pub struct EmbedderBuilder<T, S> {
 impl<S> EmbedderBuilder<f32, S> {
     pub(super) fn new(service: S, model: ModelId) -> Self {
         let settings = Settings {
+            encoding: None,
             dimensions: None,
             normalize: None,
             purpose: None,
@@ -88,6 +91,33 @@ impl<T, S> EmbedderBuilder<T, S> {
     pub fn element<U: Element>(self) -> EmbedderBuilder<U, S> {
         let Self { service, model, profile, settings, cache, element: _ } = self;
         EmbedderBuilder { service, model, profile, settings, cache, element: PhantomData }
+    }
+
+    /// By which of the service's types the element is asked for. It matters for
+    /// [`Bits`](bedrock_llm_schema::embed::Bits) alone, which is both [`Ubinary`](EmbeddingType::Ubinary) and
+    /// [`Binary`](EmbeddingType::Binary); where nothing is said `Ubinary` is asked for, if the model has it.
+    ///
+    /// ```
+    /// # use bedrock_llm_client::Client;
+    /// # use bedrock_llm_embeddings::Embedder;
+    /// # use bedrock_llm_local::LocalBedrock;
+    /// use bedrock_llm_schema::embed::{Bits, EmbeddingType};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = LocalBedrock::start().await?;
+    /// # let client = Client::builder().endpoint_url(local.endpoint()).region("us-east-1").credentials("local", "local", None);
+    /// # let client = client.build().await?;
+    /// let builder = Embedder::builder(client, "cohere.embed-v4:0").element::<Bits>();
+    /// let embedder = builder.encoding(EmbeddingType::Binary).build()?;
+    /// embedder.embed_query("Is the sky blue?").await?;
+    /// assert_eq!(local.received()[0].json["embedding_types"][0], "binary");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn encoding(mut self, encoding: EmbeddingType) -> Self {
+        self.settings.encoding = Some(encoding);
+        self
     }
 
     /// How long the vectors are to be.

@@ -8,6 +8,8 @@
 //! The two bodies differ in one member: Cohere wants `api_version`, Amazon refuses it
 //! (<https://github.com/genkit-ai/aws-bedrock-go-plugin/issues/190>). Cohere's is recording 3b3f35f5d44d.
 
+use std::collections::BTreeMap;
+
 use bedrock_llm_schema::rerank::{RerankDocument, RerankResult};
 use bedrock_llm_schema::wire::Extra;
 use bedrock_llm_schema::{ModelId, RerankRequest, RerankResponse};
@@ -40,6 +42,10 @@ pub struct InvokeRerank {
 }
 
 impl InvokeRerank {
+    /// The member of a response's `extra` that lists the results, counted from 0, whose documents came back as a bare
+    /// text. Others are written as `{"text": …}`.
+    pub const BARE: &str = "$bare_documents";
+
     /// Cohere's: `api_version` is 2 unless the request's `extra` has another.
     #[must_use]
     pub fn cohere() -> Self {
@@ -101,6 +107,15 @@ impl RerankCodec for InvokeRerank {
         metrics: &InvocationMetrics,
     ) -> Result<RerankResponse, CodecError> {
         let body: Body = json::read(self.name, "response", body)?;
+        let bare = body.results.iter().enumerate();
+        let bare: Vec<_> = bare
+            .filter(|(_, result)| result.document.as_ref().is_some_and(Value::is_string))
+            .map(|(place, _)| Value::from(place))
+            .collect();
+        let mut extra = body.extra;
+        if !bare.is_empty() {
+            extra.insert(Self::BARE.to_owned(), bare.into());
+        }
         let results = body.results.into_iter().map(|result| RerankResult {
             index: result.index,
             relevance_score: result.relevance_score,
@@ -109,7 +124,7 @@ impl RerankCodec for InvokeRerank {
         Ok(RerankResponse {
             results: results.collect(),
             input_tokens: metrics.input_token_count,
-            extra: body.extra,
+            extra,
             ..RerankResponse::default()
         })
     }
@@ -137,18 +152,23 @@ impl RerankCodec for InvokeRerank {
         struct Written<'a> {
             results: Vec<ResultBody>,
             #[serde(flatten)]
-            extra: &'a Extra,
+            extra: BTreeMap<&'a str, &'a Value>,
         }
         check_answer(self.name, response, false)?;
-        let results = response.results.iter().map(|result| ResultBody {
+        let bare = response.extra.get(Self::BARE).and_then(Value::as_array);
+        let is_bare = |place: usize| bare.is_some_and(|places| places.contains(&place.into()));
+        let results = response.results.iter().enumerate().map(|(place, result)| ResultBody {
             index: result.index,
             relevance_score: result.relevance_score,
             document: result.document.as_ref().map(|document| match document {
                 RerankDocument::Json(object) => object.clone().into(),
+                document if is_bare(place) => document.text().into(),
                 document => json!({"text": document.text()}),
             }),
         });
-        let written = Written { results: results.collect(), extra: &response.extra };
+        let extra = response.extra.iter().filter(|(name, _)| *name != Self::BARE);
+        let extra = extra.map(|(name, value)| (name.as_str(), value)).collect();
+        let written = Written { results: results.collect(), extra };
         json::write(self.name, "response", &written)
     }
 }

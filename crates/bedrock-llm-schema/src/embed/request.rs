@@ -92,9 +92,10 @@ wire_enum! {
         Int8 = "int8",
         /// Unsigned bytes.
         Uint8 = "uint8",
-        /// One bit for a dimension; by Cohere eight to a signed byte, by Titan one to a number.
+        /// One bit for a dimension; by Cohere eight to a signed byte, by Titan one to a number. Cohere's bytes are read as
+        /// two's complement, which no source confirms; whoever reads single dimensions is safe with `ubinary`.
         Binary = "binary",
-        /// One bit for a dimension, eight to an unsigned byte.
+        /// One bit for a dimension, eight to an unsigned byte. An `Embedder` of bits asks for these where a model has both.
         Ubinary = "ubinary",
     }
 }

@@ -172,6 +172,11 @@ impl<T> fmt::Debug for Matrix<T> {
 }
 
 /// Eight dimensions of one bit each, the first in the highest bit.
+///
+/// A signed byte of Cohere's `binary` is read as two's complement: -125 is `Bits(0x83)`, as 131 of `ubinary` is. No source
+/// says how Cohere makes it signed; were it by taking 128 away, then the highest bit of every byte would be the other way
+/// round. Hamming distances of such vectors are the same either way. An `Embedder` of bits asks for `ubinary` where a model
+/// has both, which leaves no doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct Bits(pub u8);
@@ -207,7 +212,7 @@ pub enum Vectors {
     Int8(Matrix<i8>),
     /// Unsigned bytes.
     Uint8(Matrix<u8>),
-    /// One bit for a dimension, by a service that calls it `binary`.
+    /// One bit for a dimension, by a service that calls it `binary`; signed bytes are read as two's complement.
     Binary(Matrix<Bits>),
     /// One bit for a dimension, by a service that calls it `ubinary`.
     Ubinary(Matrix<Bits>),

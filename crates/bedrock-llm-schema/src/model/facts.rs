@@ -234,6 +234,8 @@ facts! {
         pub types: Vec<EmbeddingType>,
         /// The purposes it tells apart. Empty where it does not ask.
         pub purposes: Vec<EmbedPurpose>,
+        /// Purposes that it is said to take beside those. Whoever gives one is not refused, but none is chosen for them.
+        pub other_purposes: Vec<EmbedPurpose>,
         /// Whether it must be told a purpose.
         pub needs_purpose: bool,
         /// What it can do with texts that are too long, if told. Empty where it always refuses them.
@@ -264,6 +266,8 @@ facts! {
     pub struct RerankFacts {
         /// The most documents in one call.
         pub max_documents: u32,
+        /// Whether its native body names a version of the API: if so, then it must, and if not, it must not.
+        pub api_version: bool,
         /// The most tokens of a query and one document together; what is more is cut off.
         pub max_tokens: u32,
     }

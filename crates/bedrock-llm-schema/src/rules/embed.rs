@@ -7,18 +7,25 @@ use crate::embed::{EmbedInput, EmbedPart, EmbedPurpose, EmbedTruncation, Embeddi
 use crate::model::{Family, ModelProfile};
 use crate::tokens::of_text;
 
-pub(super) fn present(request: &EmbedRequest, _: &ModelProfile, report: &mut RuleReport<'_>) {
+/// What Titan says (github.com/langchain-ai/langchain/issues/19542).
+const EMPTY: &str =
+    "Malformed input request: expected minLength: 1, actual: 0, please reformat your input and try again.";
+
+pub(super) fn present(request: &EmbedRequest, profile: &ModelProfile, report: &mut RuleReport<'_>) {
     // what has no name of ours, such as sound, stands among the further members
     if request.inputs.is_empty() && request.extra.is_empty() {
         report.add("inputs", "there is nothing to embed", "add a text or an image");
     }
     for (place, input) in request.inputs.iter().enumerate() {
         let path = format!("inputs[{place}]");
-        if input.images().next().is_some() || input.texts().any(|text| !text.trim().is_empty()) {
+        if input.images().next().is_some() || input.texts().any(|text| !text.is_empty()) {
             continue;
         }
         if input.texts().next().is_some() {
-            report.add(path, "a blank text", "leave it out");
+            // white space is a text: no refusal of it is known
+            let family = profile.base_model.as_ref().unwrap_or(&profile.id).family();
+            let says = (family == Family::AmazonTitan).then(|| EMPTY.to_owned());
+            report.add_saying(path, "an empty text", "leave it out", says);
         } else if matches!(input, EmbedInput::Mixed(parts) if parts.is_empty()) {
             report.add(path, "an input without parts", "add a text or an image, or leave it out");
         }
@@ -105,12 +112,20 @@ pub(super) fn image(request: &EmbedRequest, profile: &ModelProfile, report: &mut
 }
 
 pub(super) fn dimensions(request: &EmbedRequest, profile: &ModelProfile, report: &mut RuleReport<'_>) {
-    let (Some(wanted), Some(given)) = (request.dimensions, &profile.embedding.dimensions) else { return };
-    match given.as_slice() {
-        [only] => {
+    let Some(given) = &profile.embedding.dimensions else { return };
+    if let [only] = given.as_slice() {
+        // a native body of such a model has no place for it, so that it stands among the further members there
+        let natively =
+            || ["dimensions", "output_dimension"].iter().find(|name| request.extra.contains_key(**name));
+        let path = request.dimensions.map(|_| "dimensions".to_owned());
+        if let Some(path) = path.or_else(|| natively().map(|name| format!("extra.{name}"))) {
             let message = format!("the model's vectors have {only} dimensions, which cannot be asked for");
-            report.add("dimensions", message, "leave it out");
+            report.add(path, message, "leave it out");
         }
+        return;
+    }
+    let Some(wanted) = request.dimensions else { return };
+    match given.as_slice() {
         given if !given.contains(&wanted) => {
             let given = given.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let message = format!("the model gives no vectors of {wanted} dimensions");
@@ -147,6 +162,7 @@ pub(super) fn purpose(request: &EmbedRequest, profile: &ModelProfile, report: &m
             report.add("purpose", message, format!("name a purpose{}", fix()));
         }
         Some(EmbedPurpose::Unknown(_)) | None => {}
+        Some(purpose) if facts.other_purposes.as_ref().is_some_and(|others| others.contains(purpose)) => {}
         Some(purpose) if told.is_some_and(|told| !told.contains(purpose)) => {
             let message = format!("the model does not know the purpose {purpose}");
             report.add("purpose", message, format!("choose another{}", fix()));

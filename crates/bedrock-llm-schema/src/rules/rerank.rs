@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::rule::RuleReport;
 use crate::RerankRequest;
 use crate::model::ModelProfile;
@@ -63,6 +65,32 @@ pub(super) fn top_n(request: &RerankRequest, _: &ModelProfile, report: &mut Rule
     {
         let message = format!("{wanted} results of {count} documents are wanted");
         report.add("topN", message, "ask for fewer, or leave it out for all");
+    }
+}
+
+/// `Rerank` has no version. A native body that was read without one says so by `null`.
+pub(super) fn version(request: &RerankRequest, profile: &ModelProfile, report: &mut RuleReport<'_>) {
+    let Some(wanted) = profile.rerank.api_version.filter(|_| request.api == RerankApi::InvokeModel) else {
+        return;
+    };
+    let version = request.extra.get("api_version");
+    let says = |what: &str| {
+        Some(format!("Malformed input request: {what}, please reformat your input and try again."))
+    };
+    match version {
+        Some(version) if !version.is_null() && !wanted => report.add_saying(
+            "extra.api_version",
+            "the model's body has no version",
+            "leave it out",
+            says("extraneous key [api_version] is not permitted"),
+        ),
+        Some(Value::Null) if wanted => report.add_saying(
+            "extra.api_version",
+            "the model's body must have a version",
+            "set it to 2",
+            says("required key [api_version] not found"),
+        ),
+        _ => {}
     }
 }
 

@@ -396,7 +396,7 @@ pub static RULES: &[Rule] = &[
         .applies_to("reasoning.replay = false")
         .source("github.com/aws-samples/bedrock-chat/pull/851")
         .mended("leave it out"),
-    Rule::new("R-EMBED-INPUT", "there is something to embed, and none of it is blank", Check::Embed(embed::present))
+    Rule::new("R-EMBED-INPUT", "there is something to embed, and no text of it is empty", Check::Embed(embed::present))
         .source("https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html")
         .mend("add a text or an image, or leave out the one that says nothing"),
     Rule::new(
@@ -471,4 +471,12 @@ pub static RULES: &[Rule] = &[
         .source("https://github.com/langchain-ai/langchain-aws/issues/761")
         .says("Cannot provide numberOfResults value that exceeds the number of sources.")
         .mend("ask for fewer, or leave it out for all"),
+    Rule::new(
+        "R-RERANK-VERSION",
+        "a native body names the API's version where the model wants that, and only there",
+        Check::Rerank(rerank::version),
+    )
+        .applies_to("rerank.api_version")
+        .source("https://github.com/genkit-ai/aws-bedrock-go-plugin/issues/190")
+        .mend("leave it out for Amazon's, and set it to 2 for Cohere's"),
 ];

@@ -91,6 +91,10 @@ fn what_may_be_accepted_is_not_refused() {
         // 50,000 characters in more bytes, and about as many tokens as it takes
         EmbedRequest::new(titan).input("é ".repeat(10_000)),
         document(cohere).inputs(vec!["b"; 95]).dimensions(256).r#type(EmbeddingType::Ubinary),
+        // white space is a text
+        EmbedRequest::new(titan).input(" \n"),
+        // a purpose that only Cohere's own pages have for it
+        one(cohere).purpose(EmbedPurpose::Image),
         // a value that is not known may be new
         document(cohere).r#type(EmbeddingType::Unknown("int4".into())),
         one(cohere)
@@ -107,6 +111,9 @@ fn what_may_be_accepted_is_not_refused() {
     }
     let rerank = RerankRequest::new("cohere.rerank-v3-5:0", "q").documents(["a", "b"]).top_n(5);
     assert_eq!(check_rerank(&rerank, &rerank.model, &of("cohere.rerank-v3-5:0")), Ok(()));
+    let mut fields = RerankRequest { api: RerankApi::AgentRuntime, ..rerank }.top_n(1);
+    fields.extra.insert("api_version".to_owned(), 2.into());
+    assert_eq!(check_rerank(&fields, &fields.model, &of("amazon.rerank-v1:0")), Ok(()));
     let long = RerankRequest::new("amazon.rerank-v1:0", "q").document("word ".repeat(10_000));
     assert_eq!(check_rerank(&long, &long.model, &of("amazon.rerank-v1:0")), Ok(()));
     let refused =

@@ -23,6 +23,9 @@ const IMAGE_TOKENS: u64 = 256;
 
 /// Answers a request for embeddings.
 pub(crate) fn embed(request: &EmbedRequest, profile: &ModelProfile) -> Result<EmbedResponse, Exception> {
+    if let Some(why) = cannot_embed(request) {
+        return Err(Exception::validation(why));
+    }
     let facts = &profile.embedding;
     let known = facts.dimensions.as_ref().and_then(|dimensions| dimensions.first().copied());
     let known = request.dimensions.or(known).or(profile.output_vector_size);
@@ -55,6 +58,29 @@ pub(crate) fn embed(request: &EmbedRequest, profile: &ModelProfile) -> Result<Em
         vectors.push(quantized);
     }
     Ok(EmbedResponse { vectors, input_tokens: Some(input_tokens), ..EmbedResponse::default() })
+}
+
+/// Why there would be vectors of less than what is asked: an answer has one for each input.
+fn cannot_embed(request: &EmbedRequest) -> Option<&'static str> {
+    let natively = |name: &str| request.extra.get(name).is_some_and(|it| !it.is_null());
+    let parameter = |name: &str| {
+        let parameters = request.extra.get("singleEmbeddingParams");
+        parameters.and_then(|it| it.get(name)).is_some_and(|it| !it.is_null())
+    };
+    // these have no name of ours, and stay among the further members
+    if parameter("audio") || parameter("video") {
+        return Some("bedrock-llm-local does not embed sound and video; script or replay an answer.");
+    }
+    if !request.inputs.is_empty() {
+        return parameter("image").then_some("There is one of text, image, audio and video in a call.");
+    }
+    Some(if parameter("text") || parameter("image") {
+        "bedrock-llm-local embeds texts and images that are in the request; script or replay an answer."
+    } else if ["texts", "images", "inputs"].iter().filter(|name| natively(name)).count() > 1 {
+        "There is one of texts, images and inputs in a call."
+    } else {
+        "There is nothing to embed."
+    })
 }
 
 /// The features of an input, and how many tokens it is.

@@ -47,10 +47,12 @@ fn answers_are_read_and_written_again() {
     let body = json!({"id": "1", "meta": {"api_version": {"version": "2"}}, "results": [
         {"index": 2, "relevance_score": 0.5, "document": {"text": "a"}},
         {"index": 0, "relevance_score": 0.25, "document": {"text": "a", "title": "b"}}, {"index": 1, "relevance_score": 0.0},
+        {"index": 3, "relevance_score": 0.0, "document": "bare"},
     ]});
     let response = decode(&body).unwrap();
     assert_eq!(response.results[0].document, Some("a".into()));
-    assert_eq!(response.results.iter().map(|result| result.index).collect::<Vec<_>>(), [2, 0, 1]);
+    assert_eq!(response.results[3].document, Some("bare".into()));
+    assert_eq!(response.results.iter().map(|result| result.index).collect::<Vec<_>>(), [2, 0, 1, 3]);
     let written = InvokeRerank::cohere().encode_response(&response).unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), body);
     let text = r#"{"results": [{"index": 0, "relevance_score": 1.000000059604644775390626}]}"#;

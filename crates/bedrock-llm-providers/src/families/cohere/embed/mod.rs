@@ -51,6 +51,10 @@ enum Version {
 }
 
 impl CohereEmbed {
+    /// The member of a response's `extra` that says in which form its vectors came, in the words of `response_type`. It
+    /// is there only where the answer has no `response_type` that says the same.
+    pub const FORM: &str = "$response_type";
+
     /// `cohere.embed-english-v3` and `cohere.embed-multilingual-v3`.
     #[must_use]
     pub fn v3() -> Self {

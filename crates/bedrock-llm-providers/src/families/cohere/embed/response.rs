@@ -17,6 +17,7 @@ use crate::families::common::numbers::{Floats, Rows, Signed, SignedBits, Unsigne
 use crate::families::common::vectors::finite;
 use crate::{CodecError, EmbedCodec};
 
+const TOLD: &str = "response_type";
 const BY_TYPE: &str = "embeddings_by_type";
 const PLAIN: &str = "embeddings_floats";
 
@@ -34,12 +35,13 @@ impl<'de> Deserialize<'de> for Body {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Body, A::Error> {
-                let mut vectors = None;
+                let (mut vectors, mut form) = (None, PLAIN);
                 let mut extra = Extra::new();
                 while let Some(name) = members.next_key::<String>()? {
                     if name == "embeddings" {
                         let found: Embeddings = members.next_value()?;
                         vectors = Some(found.vectors);
+                        form = if found.is_plain { PLAIN } else { BY_TYPE };
                         if !found.rest.is_empty() {
                             extra.insert(name, Value::Object(found.rest));
                         }
@@ -48,6 +50,9 @@ impl<'de> Deserialize<'de> for Body {
                     }
                 }
                 let vectors = vectors.ok_or_else(|| A::Error::missing_field("embeddings"))?;
+                if extra.get(TOLD).is_none_or(|told| *told != form) {
+                    extra.insert(CohereEmbed::FORM.to_owned(), form.into());
+                }
                 Ok(Body(EmbedResponse { vectors, extra, ..EmbedResponse::default() }))
             }
         }
@@ -58,6 +63,7 @@ impl<'de> Deserialize<'de> for Body {
 #[derive(Default)]
 struct Embeddings {
     vectors: Vec<Vectors>,
+    is_plain: bool,
     /// Types that nobody knows.
     rest: Extra,
 }
@@ -79,7 +85,8 @@ impl<'de> Visitor<'de> for EmbeddingsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, rows: A) -> Result<Embeddings, A::Error> {
         let rows = Rows::<Floats>::deserialize(SeqAccessDeserializer::new(rows))?;
-        Embeddings { vectors: vec![Vectors::Float(rows.0)], ..Embeddings::default() }.checked()
+        let vectors = vec![Vectors::Float(rows.0)];
+        Embeddings { vectors, is_plain: true, ..Embeddings::default() }.checked()
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Embeddings, A::Error> {
@@ -108,7 +115,12 @@ impl<'de> Visitor<'de> for EmbeddingsVisitor {
 }
 
 impl Embeddings {
+    /// Vectors of every type that came are as many. Where there are none but of types that nobody knows, these are kept,
+    /// and whoever asked sees that none of theirs came.
     fn checked<E: Error>(self) -> Result<Self, E> {
+        if self.vectors.is_empty() && self.rest.values().any(|rows| !rows.is_null()) {
+            return Ok(self);
+        }
         let counts = || self.vectors.iter().map(Vectors::len);
         let (least, most) = (counts().min().unwrap_or_default(), counts().max().unwrap_or_default());
         match least {
@@ -133,7 +145,8 @@ impl<'a> Written<'a> {
         request: &'a EmbedRequest,
     ) -> Result<Self, CodecError> {
         let family = codec.name();
-        if response.vectors.is_empty() {
+        let has_others = response.extra.get("embeddings").is_some_and(Value::is_object);
+        if response.vectors.is_empty() && !has_others {
             return Err(cannot_answer(family, "a lack of vectors", "vectors"));
         }
         for vectors in &response.vectors {
@@ -146,7 +159,7 @@ impl<'a> Written<'a> {
             }
         }
         // v3 answers by type once types are asked for, v4 always does
-        let told = response.extra.get("response_type").and_then(Value::as_str);
+        let told = [CohereEmbed::FORM, TOLD].iter().find_map(|name| response.extra.get(*name)?.as_str());
         let wanted = told.map_or(codec.0 == Version::V3 && request.types.is_empty(), |told| told == PLAIN);
         let is_plain = wanted && matches!(response.vectors.as_slice(), [Vectors::Float(_)]);
         Ok(Self { response, request, is_plain })
@@ -163,19 +176,20 @@ impl Serialize for Written<'_> {
             _ => members.serialize_entry("embeddings", &WriteByType(self.response))?,
         }
         let extra = &self.response.extra;
-        if !extra.contains_key("response_type") {
-            members.serialize_entry("response_type", if self.is_plain { PLAIN } else { BY_TYPE })?;
+        if extra.is_empty() {
+            // an answer of our own: nothing came with the vectors
+            members.serialize_entry(TOLD, if self.is_plain { PLAIN } else { BY_TYPE })?;
+            let texts = self.request.inputs.iter().map(|input| match input {
+                EmbedInput::Text(text) => Some(text.as_str()),
+                _ => None,
+            });
+            if let Some(texts) = texts.collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty()) {
+                members.serialize_entry("texts", &texts)?;
+            }
         }
-        let texts = self.request.inputs.iter().map(|input| match input {
-            EmbedInput::Text(text) => Some(text.as_str()),
-            _ => None,
-        });
-        if !extra.contains_key("texts")
-            && let Some(texts) = texts.collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
+        for (name, value) in
+            extra.iter().filter(|(name, _)| !["embeddings", CohereEmbed::FORM].contains(&name.as_str()))
         {
-            members.serialize_entry("texts", &texts)?;
-        }
-        for (name, value) in extra.iter().filter(|(name, _)| *name != "embeddings") {
             members.serialize_entry(name, value)?;
         }
         members.end()

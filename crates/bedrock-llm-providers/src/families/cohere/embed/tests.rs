@@ -124,8 +124,32 @@ fn answers_are_read_as_a_list_and_by_type() {
 }
 
 #[test]
+fn answers_are_written_as_they_came_whatever_was_asked() {
+    for body in [
+        json!({"embeddings": [[0.5]]}),
+        json!({"embeddings": {"float": [[0.5]]}}),
+        json!({"embeddings": [[0.5]], "id": "1"}),
+        json!({"embeddings": {"int8": [[1]]}, "id": "1", "texts": ["b"]}),
+        json!({"embeddings": {"float": [[0.5]]}, "id": "1", "response_type": "embeddings_by_type"}),
+        json!({"embeddings": {"base64": ["AAAA"]}, "response_type": "embeddings_by_type"}),
+    ] {
+        for codec in [V3, V4] {
+            let response = decode(codec, &body).unwrap();
+            let written = codec.encode_response(&response, &EmbedRequest::new("m").input("a")).unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), body, "{codec:?}");
+        }
+    }
+    let others = decode(V4, &json!({"embeddings": {"float": null, "base64": ["AAAA"]}})).unwrap();
+    assert!(others.vectors.is_empty() && others.extra["embeddings"]["base64"].is_array());
+    let null_beside = decode(V3, &json!({"embeddings": {"float": null, "int8": [[1]]}})).unwrap();
+    assert_eq!(null_beside.vectors.len(), 1);
+    assert!(decode(V4, &json!({"embeddings": {"float": null, "base64": null}})).is_err());
+}
+
+#[test]
 fn an_answer_takes_the_form_of_its_version() {
-    let response = decode(V4, &json!({"embeddings": [[0.5]]})).unwrap();
+    let vectors = decode(V4, &json!({"embeddings": [[0.5]]})).unwrap().vectors;
+    let response = EmbedResponse { vectors, ..EmbedResponse::default() };
     let request = EmbedRequest::new("m").input("a");
     let write = |codec: CohereEmbed, request: &EmbedRequest| {
         let written = codec.encode_response(&response, request).unwrap();

@@ -3,7 +3,8 @@
 //! - [x] text and images, in the request or in Amazon S3; purposes, `embeddingDimension`, `truncationMode`
 //! - [x] what has no name of ours (sound, video, a text in S3, `detailLevel`, `schemaVersion`) travels as it is, in
 //!   the request's or the image's `extra`
-//! - [ ] text and image in one input, types other than float, asynchronous calls
+//! - [x] a text and an image in one body, which the rules know that the model refuses (`embedding.mixed`)
+//! - [ ] types other than float, asynchronous calls
 //!
 //! <https://docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html>
 
@@ -57,7 +58,7 @@ impl EmbedCodec for NovaEmbed {
     }
 
     fn decode_request(&self, body: &[u8]) -> Result<EmbedRequest, CodecError> {
-        Ok(request::read(json::read(NAME, "request", body)?))
+        request::read(json::read(NAME, "request", body)?)
     }
 
     fn encode_response(&self, response: &EmbedResponse, request: &EmbedRequest) -> Result<Bytes, CodecError> {

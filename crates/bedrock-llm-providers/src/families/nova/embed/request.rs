@@ -12,6 +12,7 @@ use crate::CodecError;
 use crate::families::common::overlay;
 use crate::families::common::setting::Read as _;
 use crate::families::common::vectors::{Purposes, Refuse, read_truncation, text_and_image, write_truncation};
+use crate::families::nulls::malformed;
 
 const PARAMETERS: &str = "singleEmbeddingParams";
 const TASK: &str = "SINGLE_EMBEDDING";
@@ -19,14 +20,13 @@ const TASK: &str = "SINGLE_EMBEDDING";
 /// Refuses what the body has no place for.
 pub(super) fn check(request: &EmbedRequest) -> Result<(), CodecError> {
     let refuse = Refuse(NAME);
-    let natively = request.extra.get(PARAMETERS).is_some_and(|parameters| {
-        ["text", "image", "audio", "video"].iter().any(|name| parameters.get(name).is_some())
-    });
+    let natively = request.extra.get(PARAMETERS).is_some_and(has_input);
     if let Some(input) = refuse.one_input(request, natively)? {
         match text_and_image(input) {
             Some((None, None)) => refuse.missing("a text or an image", "inputs[0]")?,
-            Some((Some(_), None) | (None, Some(_))) => {}
-            _ => refuse.unsupported("inputs of several parts", "inputs[0]")?,
+            // it has a place for each; that they exclude each other is the rules' to say
+            Some(_) => {}
+            None => refuse.unsupported("inputs of several parts", "inputs[0]")?,
         }
     }
     PURPOSES.check(request, refuse)?;
@@ -40,21 +40,33 @@ pub(super) fn write(request: &EmbedRequest) -> Extra {
     body
 }
 
-pub(super) fn read(body: Extra) -> EmbedRequest {
+fn has_input(parameters: &Value) -> bool {
+    ["text", "image", "audio", "video"]
+        .iter()
+        .any(|name| parameters.get(name).is_some_and(|it| !it.is_null()))
+}
+
+pub(super) fn read(body: Extra) -> Result<EmbedRequest, CodecError> {
     let parameters = body.get(PARAMETERS);
+    if !parameters.is_some_and(has_input) {
+        return Err(malformed(NAME, "request", PARAMETERS, "no text, image, audio or video"));
+    }
     let member = |name: &str| parameters?.get(name);
     let text = member("text").and_then(|text| text.get("value")?.as_str());
-    let image = member("image").filter(|_| text.is_none()).and_then(read_image);
+    let image = member("image").and_then(read_image);
     let truncation = member("text").and_then(|text| text.get("truncationMode")?.as_str());
     let mut request = EmbedRequest {
-        inputs: text.map(EmbedInput::from).or(image.map(EmbedInput::from)).into_iter().collect(),
+        inputs: match (text, image) {
+            (Some(text), Some(image)) => vec![EmbedInput::Mixed(vec![text.into(), image.into()])],
+            (text, image) => text.map(EmbedInput::from).or(image.map(EmbedInput::from)).into_iter().collect(),
+        },
         purpose: member("embeddingPurpose").and_then(Value::as_str).map(|name| PURPOSES.read(name)),
         dimensions: member("embeddingDimension").and_then(u32::read),
         truncation: truncation.map(read_truncation),
         ..EmbedRequest::default()
     };
     request.extra = overlay::over(&known(&request), body);
-    request
+    Ok(request)
 }
 
 /// The members that have a name in a request.
@@ -68,11 +80,13 @@ fn known(request: &EmbedRequest) -> Extra {
         write("embeddingDimension", dimensions.into());
     }
     let mode = request.truncation.as_ref().map_or("NONE", write_truncation);
-    match request.inputs.first().and_then(text_and_image).unwrap_or_default() {
-        (Some(text), _) => write("text", json!({"truncationMode": mode, "value": text})),
+    let (text, image) = request.inputs.first().and_then(text_and_image).unwrap_or_default();
+    if let Some(text) = text {
+        write("text", json!({"truncationMode": mode, "value": text}));
+    }
+    if let Some(image) = image {
         // the block's serde form is this body's, unknown members included
-        (None, Some(image)) => write("image", serde_json::to_value(image).unwrap_or_default()),
-        (None, None) => {}
+        write("image", serde_json::to_value(image).unwrap_or_default());
     }
     Extra::from_iter([(String::from("taskType"), TASK.into()), (PARAMETERS.to_owned(), parameters.into())])
 }

@@ -63,13 +63,38 @@ fn what_has_no_name_of_ours_travels_as_it_is() {
 }
 
 #[test]
+fn a_text_and_an_image_are_both_read() {
+    let image = json!({"format": "png", "source": {"bytes": "aGVsbG8="}});
+    let request = again(&json!({"text": {"value": "a", "truncationMode": "END"}, "image": image}));
+    let [input @ EmbedInput::Mixed(_)] = request.inputs.as_slice() else { panic!("not one input") };
+    assert_eq!((input.texts().count(), input.images().count()), (1, 1));
+}
+
+#[test]
+fn bodies_without_an_input_are_none() {
+    for body in [
+        json!({}),
+        json!({"inputText": "hello"}),
+        json!({"taskType": "SINGLE_EMBEDDING"}),
+        json!({"singleEmbeddingParams": {"embeddingPurpose": "GENERIC_INDEX", "text": null}}),
+        json!({"taskType": "SEGMENTED_EMBEDDING", "segmentedEmbeddingParams": {"text": {"value": "a"}}}),
+    ] {
+        let error = NovaEmbed.decode_request(body.to_string().as_bytes()).unwrap_err();
+        assert!(
+            matches!(&error, CodecError::Malformed { path, .. } if path == "singleEmbeddingParams"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn what_has_no_place_is_named() {
     let one = || EmbedRequest::new("m").input("a");
     let image = ImageBlock::new(ImageFormat::Png, b"x".to_vec());
     for (request, path) in [
         (EmbedRequest::new("m"), "(inputs)"),
         (one().input("b"), "(inputs[1])"),
-        (EmbedRequest::new("m").input(vec!["a".into(), image.into()]), "(inputs[0])"),
+        (EmbedRequest::new("m").input(vec!["a".into(), image.clone().into(), image.into()]), "(inputs[0])"),
         (EmbedRequest::new("m").input(Vec::new()), "(inputs[0])"),
         (one().purpose(EmbedPurpose::Image), "image (purpose)"),
         (one().normalize(true), "(normalize)"),

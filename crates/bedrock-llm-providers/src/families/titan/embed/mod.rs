@@ -47,6 +47,11 @@ enum Form {
 }
 
 impl TitanEmbed {
+    /// The member of a response's `extra` that says where its vectors stood, a list of paths such as
+    /// `embeddingsByType.binary`. It is there only where an answer came in another form than the one that answers of
+    /// our own get: `embedding` of v1 and multimodal, `embedding` and `embeddingsByType` of v2.
+    pub const MEMBERS: &str = "$members";
+
     /// `amazon.titan-embed-text-v1` and `amazon.titan-embed-g1-text-02`.
     #[must_use]
     pub fn text_v1() -> Self {
@@ -81,7 +86,7 @@ impl EmbedCodec for TitanEmbed {
     }
 
     fn decode_response(&self, body: &[u8], metrics: &InvocationMetrics) -> Result<EmbedResponse, CodecError> {
-        let mut response = json::read_numbers::<response::Body>(self.name(), body)?.0;
+        let mut response = json::read_numbers::<response::Body>(self.name(), body)?.into_response(*self);
         response.input_tokens = response.input_tokens.or(metrics.input_token_count);
         Ok(response)
     }

@@ -91,6 +91,35 @@ fn floats_are_read_once_and_bit_for_bit() {
 }
 
 #[test]
+fn answers_are_written_in_the_form_they_came_in() {
+    let (row, digits) = ([0.5; 8], [1, 0, 0, 0, 0, 0, 1, 1]);
+    for body in [
+        json!({"embedding": row, "inputTextTokenCount": 5}),
+        json!({"embeddingsByType": {"binary": digits}}),
+        json!({"embedding": row, "embeddingsByType": {"binary": digits}}),
+        json!({"embedding": row, "embeddingsByType": {"binary": digits, "float": row}}),
+        json!({"embedding": row, "embeddingsByType": {"float": row}}),
+        json!({"embedding": row, "embeddingsByType": {}}),
+        json!({"embedding": row, "embeddingsByType": {"int4": [1]}}),
+        json!({"embeddingsByType": {"binary": digits, "float": row}, "message": null}),
+    ] {
+        for codec in [V1, V2, IMAGE] {
+            let response = decode(codec, &body).unwrap();
+            let written = codec.encode_response(&response, &EmbedRequest::default()).unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), body, "{codec:?}");
+        }
+    }
+    // the usual forms need no note, and an answer without one has the usual form
+    let usual = json!({"embedding": row, "embeddingsByType": {"float": row}});
+    assert!(decode(V2, &usual).unwrap().extra.is_empty());
+    assert!(decode(IMAGE, &json!({"embedding": row, "embeddingsByType": null})).unwrap().extra.is_empty());
+    let mut response = decode(V2, &json!({"embedding": row})).unwrap();
+    response.extra.clear();
+    let written = V2.encode_response(&response, &EmbedRequest::default()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), usual);
+}
+
+#[test]
 fn binary_vectors_are_packed_and_unpacked() {
     let digits = [1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1];
     let body = json!({"embedding": null, "embeddingsByType": {"binary": digits, "int4": [1]}, "inputTextTokenCount": 2});
