@@ -1,10 +1,12 @@
 //! The embedder for programs without an async runtime.
 
+use std::future::Future;
+
 use bedrock_llm_client::BlockingClient;
 use bedrock_llm_schema::Error;
-use bedrock_llm_schema::embed::{Element, EmbedInput};
+use bedrock_llm_schema::embed::{Element, EmbedInput, EmbedPurpose};
 
-use crate::{EmbedOutcome, Embedder, Embeddings};
+use crate::{EmbedError, EmbedOutcome, Embedder, Embeddings};
 
 /// [`Embedder`] for programs without an async runtime: each call blocks its thread. Cheap to clone.
 ///
@@ -45,20 +47,40 @@ impl<T: Element> BlockingEmbedder<T> {
     /// See [`Embedder::embed`].
     ///
     /// # Errors
-    /// When inputs failed; [`embed_each`](Self::embed_each) keeps the vectors of the others.
-    pub fn embed(&self, inputs: impl IntoIterator<Item: Into<EmbedInput>>) -> Result<Embeddings<T>, Error> {
-        Ok(self.client.block_on(self.embedder.embed(inputs))??)
+    /// When inputs failed; the error has the vectors of the others. Inside an async runtime, where all have.
+    pub fn embed(
+        &self,
+        inputs: impl IntoIterator<Item: Into<EmbedInput>>,
+    ) -> Result<Embeddings<T>, EmbedError<T>> {
+        let (purpose, _) = self.embedder.purposes();
+        self.run(inputs, purpose, |inputs| self.embedder.embed(inputs))
     }
 
     /// See [`Embedder::embed_documents`].
     ///
     /// # Errors
-    /// When inputs failed.
+    /// As of [`embed`](Self::embed).
     pub fn embed_documents(
         &self,
         inputs: impl IntoIterator<Item: Into<EmbedInput>>,
-    ) -> Result<Embeddings<T>, Error> {
-        Ok(self.client.block_on(self.embedder.embed_documents(inputs))??)
+    ) -> Result<Embeddings<T>, EmbedError<T>> {
+        let (_, purpose) = self.embedder.purposes();
+        self.run(inputs, purpose, |inputs| self.embedder.embed_documents(inputs))
+    }
+
+    fn run<F>(
+        &self,
+        inputs: impl IntoIterator<Item: Into<EmbedInput>>,
+        purpose: Option<EmbedPurpose>,
+        embed: impl FnOnce(Vec<EmbedInput>) -> F,
+    ) -> Result<Embeddings<T>, EmbedError<T>>
+    where
+        F: Future<Output = Result<Embeddings<T>, EmbedError<T>>>,
+    {
+        let mut inputs: Vec<EmbedInput> = inputs.into_iter().map(Into::into).collect();
+        // they are taken when it begins
+        let done = self.client.block_on(async { embed(std::mem::take(&mut inputs)).await });
+        done.unwrap_or_else(|error| self.embedder.nothing(inputs, 0, purpose, error).into_result())
     }
 
     /// See [`Embedder::embed_query`].

@@ -23,12 +23,15 @@ pub struct Embeddings<T = f32> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct EmbedUsage {
-    /// Tokens of the inputs that were sent, as the service counts; 0 where it does not say. Of inputs that failed too,
+    /// Tokens of the inputs that the service worked on, as it counts; 0 where it does not say. Of inputs that failed too,
     /// where their call was answered.
     pub input_tokens: u64,
-    /// Calls that were answered.
+    /// Calls that the service answered. Answers that the client's cache gave are not among them, and calls that failed are
+    /// not.
     pub calls: u64,
-    /// Inputs whose vectors were in a cache, or came from a call for the same input.
+    /// Inputs that got their vectors without work of the service for them: from a cache, the client's included, from
+    /// another's call for the same input, or from that of an equal input. A text in pieces is one input, and is here where
+    /// all its pieces are.
     pub cached: u64,
 }
 

@@ -106,38 +106,124 @@ async fn when_the_one_who_went_is_cancelled_another_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_are_shared_and_not_kept() {
+async fn errors_about_the_content_are_shared_and_not_kept() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let model = Model::new().rule(move |_| {
         let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
-        let error = || Error::new(ErrorKind::Unavailable, "gone").with_request_id_if_none("r1");
+        let error = || Error::new(ErrorKind::Validation, "bad").with_request_id_if_none("r1");
         (Duration::from_millis(1), if is_first { Err(error()) } else { Ok(()) })
     });
     let cache = cache();
     let embedder = embedder(&model, &cache);
     let (one, other) = tokio::join!(embedder.embed_query("a"), embedder.embed_query("a"));
     for error in [one.unwrap_err(), other.unwrap_err()] {
-        assert_eq!((error.kind(), error.request_id()), (&ErrorKind::Unavailable, Some("r1")));
+        assert_eq!((error.kind(), error.request_id()), (&ErrorKind::Validation, Some("r1")));
     }
     assert_eq!((model.calls(), cache.stats().entries), (1, 0));
     assert_eq!(embedder.embed_query("a").await.unwrap(), vector("a"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_callers_own_haste_is_not_shared() {
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
-    let model = Model::new().rule(move |_| {
-        let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
-        (
-            Duration::from_millis(1),
-            if is_first { Err(Error::new(ErrorKind::Timeout, "late")) } else { Ok(()) },
-        )
+async fn an_error_of_the_callers_own_is_not_shared() {
+    for kind in [ErrorKind::Timeout, ErrorKind::Auth, ErrorKind::AccessDenied, ErrorKind::Unavailable] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (counted, own) = (Arc::clone(&calls), kind.clone());
+        let model = Model::new().rule(move |_| {
+            let is_first = counted.fetch_add(1, Ordering::Relaxed) == 0;
+            (Duration::from_millis(1), if is_first { Err(Error::new(own.clone(), "no")) } else { Ok(()) })
+        });
+        let embedder = embedder(&model, &cache());
+        let (one, other) = tokio::join!(embedder.embed_query("a"), embedder.embed_query("a"));
+        assert_eq!((one.unwrap_err().kind(), other.unwrap()), (&kind, vector("a").to_vec()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_inputs_fail_together() {
+    for kind in [ErrorKind::Validation, ErrorKind::Unavailable] {
+        let model = Model::new().refuse(kind.clone(), |input| text(input) == "b");
+        let outcome = embedder(&model, &cache()).embed_each(["b", "a", "b", "b"]).await;
+        let failed: Vec<_> =
+            outcome.failed().iter().map(|failed| (failed.index, text(&failed.input))).collect();
+        let b = || "b".to_owned();
+        let wanted = if kind == ErrorKind::Validation { 3 } else { 4 };
+        assert_eq!(failed.len(), wanted, "{outcome:?}");
+        if kind == ErrorKind::Validation {
+            assert_eq!(failed, [(0, b()), (2, b()), (3, b())]);
+            assert_eq!(outcome.get(1).unwrap().unwrap(), vector("a"));
+        }
+        // one of them went, once alone and once with others
+        assert!(model.texts().iter().all(|texts| texts.iter().filter(|text| *text == "b").count() <= 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bulk_run_holds_no_keys_that_it_has_not_sent() {
+    let model = Model::new().rule(|_| (Duration::from_secs(1), Ok(())));
+    let cache = cache();
+    let bulk = builder(&model, &cache).concurrency(1).build().unwrap();
+    let query = embedder(&model, &cache);
+    let start = tokio::time::Instant::now();
+    let ask = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        // the last of a hundred calls would have it
+        let vector = query.embed_query("text 399").await.unwrap();
+        (vector, start.elapsed())
+    };
+    let (all, (one, elapsed)) = tokio::join!(bulk.embed(numbered(400)), ask);
+    assert_eq!((one, elapsed), (vector("text 399").to_vec(), Duration::from_millis(1500)));
+    let all = all.unwrap();
+    assert_eq!(all.row(399).unwrap(), vector("text 399"));
+    // it was there when its turn came
+    assert_eq!((all.usage().cached, all.usage().calls), (1, 100));
+    assert_eq!(model.texts().concat().iter().filter(|text| *text == "text 399").count(), 1);
+    assert_eq!((cache.stats().hits, cache.stats().misses), (1, 400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_another_is_no_longer_than_the_callers_own_time() {
+    let model = Model::new().rule(|_| (Duration::from_secs(60), Ok(())));
+    let cache = cache();
+    let patient = embedder(&model, &cache);
+    let options = CallOptions::new().timeout(Duration::from_secs(2));
+    let hasty = builder(&model, &cache).options(options).build().unwrap();
+    let start = tokio::time::Instant::now();
+    let ask = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let outcome = hasty.embed_each(["a", "a"]).await;
+        (outcome, start.elapsed())
+    };
+    let (first, (outcome, elapsed)) = tokio::join!(patient.embed_query("a"), ask);
+    assert_eq!((first.unwrap(), elapsed), (vector("a").to_vec(), Duration::from_millis(2001)));
+    assert_eq!(outcome.failed().len(), 2);
+    assert_eq!(*outcome.failed()[0].error.kind(), ErrorKind::Timeout);
+    assert_eq!(model.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_is_taken_up_while_others_are_waited_for() {
+    let model = Model::new().rule(|request| {
+        let slow = request.inputs.iter().any(|input| text(input) == "slow");
+        (Duration::from_secs(if slow { 60 } else { 1 }), Ok(()))
     });
-    let embedder = embedder(&model, &cache());
-    let (one, other) = tokio::join!(embedder.embed_query("a"), embedder.embed_query("a"));
-    assert_eq!((one.unwrap_err().kind(), other.unwrap()), (&ErrorKind::Timeout, vector("a").to_vec()));
+    let cache = cache();
+    let (slow, quick) = (embedder(&model, &cache), embedder(&model, &cache));
+    let start = tokio::time::Instant::now();
+    let slow = tokio::spawn(slow.embed(["slow"]));
+    let mut dropped = Box::pin(quick.embed(["a", "b", "c"]));
+    assert!(futures_util::poll!(&mut dropped).is_pending());
+    tokio::task::yield_now().await;
+    let all = tokio::spawn(embedder(&model, &cache).embed(["slow", "a", "b", "c"]));
+    tokio::task::yield_now().await;
+    drop(dropped);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // they went at once, and in one call
+    assert_eq!(cache.stats().entries, 3);
+    assert_eq!(model.texts().last().unwrap(), &["a", "b", "c"]);
+    assert_eq!(all.await.unwrap().unwrap().len(), 4);
+    assert!(slow.await.unwrap().is_ok());
+    assert_eq!((start.elapsed().as_secs(), model.calls()), (60, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,6 +292,8 @@ async fn vectors_make_room_and_grow_old() {
     let small = EmbedCache::new(EmbedCacheConfig::default().max_bytes(1000)).unwrap();
     embedder(&model, &small).embed(numbered(100)).await.unwrap();
     assert!(small.stats().bytes <= 1000 && small.stats().entries > 0, "{small:?}");
+    // what it takes to find a vector is much more than these of four numbers
+    assert!(small.stats().entries <= 3 && small.stats().bytes >= 300, "{small:?}");
 
     // by a real clock
     let short = EmbedCacheConfig::default().ttl(Duration::from_millis(1));

@@ -275,6 +275,30 @@ async fn vectors_of_two_models_or_settings_are_not_mixed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_every_input_is_refused_for_is_not_halved_for_ever() {
+    for (inputs, most) in [(1, 40), (4, 90), (96, 230)] {
+        let model = Model::new().refuse(ErrorKind::Validation, |_| true);
+        let mut profile = profile();
+        profile.embedding.max_inputs = Some(inputs);
+        let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
+        let error = embedder.embed(numbered(5000)).await.unwrap_err();
+        assert_eq!((error.failed().len(), error.kind()), (5000, &ErrorKind::Validation));
+        assert!(model.calls() <= most, "{} calls of {inputs} inputs", model.calls());
+        assert!(error.failed()[4999].error.hint().unwrap().contains("`extra`"));
+    }
+    // where anything came, or texts are too long, each stands for itself
+    for (kind, bad) in [(ErrorKind::Validation, 1..2000), (ErrorKind::ContextOverflow, 0..1999)] {
+        let model = Model::new().refuse(kind, move |input| {
+            bad.contains(&text(input).trim_start_matches("text ").parse().unwrap())
+        });
+        let embedder =
+            Embedder::builder(model.clone(), MODEL).profile(&profile()).concurrency(1).build().unwrap();
+        let outcome = embedder.embed_each(numbered(2001)).await;
+        assert_eq!(outcome.embeddings().len(), 2001 - 1999);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_every_call_would_meet_ends_it() {
     for kind in [
         ErrorKind::Auth,

@@ -9,7 +9,7 @@ use bedrock_llm_embeddings::{EmbedConfigError, Embedder, EmbedderBuilder, LongTe
 use bedrock_llm_schema::embed::EmbedTruncation;
 use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::tokens::of_text;
-use bedrock_llm_schema::{Error, ErrorKind};
+use bedrock_llm_schema::{EmbedResponse, Error, ErrorKind};
 use common::{MODEL, Model, floats, profile, text};
 
 /// A model that takes so many words.
@@ -124,21 +124,59 @@ async fn pieces_are_pooled_by_their_tokens() {
     let embedder = builder(&model, &limited(4), LongText::SplitAndPool).build().unwrap();
     let embeddings = embedder.embed(["b", "a a a a b b", "a"]).await.unwrap();
     assert_eq!(model.texts(), [["b", "a a a a", "b b", "a"]]);
-    // (4 · (4, 0) + 2 · (0, 2)) / 6 is (16, 4) / 6, in length 1
-    let length = 272f32.sqrt();
+    // towards 4 · (4, 0) + 2 · (0, 2), and as long as the pieces are: (4 · 4 + 2 · 2) / 6
+    let is = |row: &[f32], x: f32, y: f32, length: f32| {
+        let factor = length / x.hypot(y);
+        (row[0] - x * factor).abs() < 1e-5 && (row[1] - y * factor).abs() < 1e-5
+    };
     let row = embeddings.row(1).unwrap();
-    assert!((row[0] - 16.0 / length).abs() < 1e-6 && (row[1] - 4.0 / length).abs() < 1e-6, "{row:?}");
+    assert!(is(row, 16.0, 4.0, 20.0 / 6.0), "{row:?}");
     assert_eq!((embeddings.row(0), embeddings.row(2)), (Some(&[0.0, 1.0][..]), Some(&[1.0, 0.0][..])));
+    let told = builder(&model, &limited(4), LongText::SplitAndPool).normalize(false).build().unwrap();
+    assert_eq!(told.embed_query("a a a a b b").await.unwrap(), row);
 
-    let embedder = builder(&model, &limited(4), LongText::SplitAndPool).normalize(false).build().unwrap();
+    // scaled here: each piece by itself, so that 4 · (1, 0) + 2 · (0, 1)
+    let scaled = builder(&model, &limited(4), LongText::SplitAndPool).normalize(true).build().unwrap();
+    let row = scaled.embed_query("a a a a b b").await.unwrap();
+    assert!(is(&row, 4.0, 2.0, 1.0), "{row:?}");
+    // by the model, as far as is known: as they come, in length 1
+    let mut profile = limited(4);
+    profile.embedding.is_normalized = Some(true);
+    let embedder = builder(&model, &profile, LongText::SplitAndPool).build().unwrap();
     let row = embedder.embed_query("a a a a b b").await.unwrap();
-    assert!((row[0] - 16.0 / 6.0).abs() < 1e-6 && (row[1] - 4.0 / 6.0).abs() < 1e-6, "{row:?}");
+    assert!(is(&row, 16.0, 4.0, 1.0), "{row:?}");
+    // a model that is told not to
+    profile.embedding.normalize = Some(true);
+    let embedder = builder(&model, &profile, LongText::SplitAndPool).normalize(false).build().unwrap();
+    let row = embedder.embed_query("a a a a b b").await.unwrap();
+    assert!(is(&row, 16.0, 4.0, 20.0 / 6.0), "{row:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_that_are_cut_weigh_by_tokens_alone() {
+    // the third number is cut away
+    let model = Model::new().maker(|request| {
+        floats(request, |input| {
+            let count = |word: &str| text(input).matches(word).count() as f32;
+            vec![count("a"), count("b"), 9.0]
+        })
+    });
+    let mut profile = limited(4);
+    profile.embedding.dimensions = Some(vec![3]);
+    profile.embedding.is_matryoshka = Some(true);
+    let cut = || builder(&model, &profile, LongText::SplitAndPool).dimensions(2);
+    let row = cut().build().unwrap().embed_query("a a a a b b").await.unwrap();
+    let length = 20f32.sqrt();
+    assert!((row[0] - 4.0 / length).abs() < 1e-6 && (row[1] - 2.0 / length).abs() < 1e-6, "{row:?}");
+    let row = cut().normalize(false).build().unwrap().embed_query("a a a a b b").await.unwrap();
+    let factor = 20.0 / 6.0 / length;
+    assert!((row[0] - 4.0 * factor).abs() < 1e-5 && (row[1] - 2.0 * factor).abs() < 1e-5, "{row:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_piece_that_is_too_long_has_the_text_split_anew() {
     let model = counting(4);
-    let embedder = builder(&model, &limited(5), LongText::SplitAndPool).build().unwrap();
+    let embedder = builder(&model, &limited(5), LongText::SplitAndPool).normalize(true).build().unwrap();
     let words = "a a a a a b b b b b ".repeat(7);
     let row = embedder.embed_query(words.trim_end()).await.unwrap();
     let length: f32 = row.iter().map(|number| number * number).sum();
@@ -162,6 +200,31 @@ async fn a_piece_that_fails_fails_the_text() {
     // pieces after it are of no use to anybody
     assert_eq!(model.texts().concat(), ["a a a a", "b b b b", "x"]);
     assert!(outcome.get(1).unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_in_pieces_is_one_input_of_a_cache() {
+    // the client's cache of answers has those of calls of one input
+    let model = counting(4);
+    let replaying = tower::util::MapResponse::new(model.clone(), |mut response: EmbedResponse| {
+        response.is_replayed = response.vectors.iter().all(|vectors| vectors.len() == 1);
+        response
+    });
+    let mut profile = limited(4);
+    profile.embedding.max_inputs = Some(2);
+    let embedder = Embedder::builder(replaying, MODEL).profile(&profile).long_texts(LongText::SplitAndPool);
+    let embedder = embedder.build().unwrap();
+    // three pieces: two are worked on, and one is replayed
+    let usage = embedder.embed(["a a a a b b b b a a a a"]).await.unwrap().usage();
+    assert_eq!((model.calls(), usage.calls, usage.cached, usage.input_tokens), (2, 1, 0, 2));
+    profile.embedding.max_inputs = Some(1);
+    let replaying = tower::util::MapResponse::new(model.clone(), |mut response: EmbedResponse| {
+        response.is_replayed = true;
+        response
+    });
+    let embedder = Embedder::builder(replaying, MODEL).profile(&profile).long_texts(LongText::SplitAndPool);
+    let usage = embedder.build().unwrap().embed(["a a a a b b b b a a a a"]).await.unwrap().usage();
+    assert_eq!((model.calls(), usage.calls, usage.cached, usage.input_tokens), (5, 0, 1, 0));
 }
 
 #[test]

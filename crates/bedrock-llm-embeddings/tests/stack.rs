@@ -242,6 +242,8 @@ fn without_a_runtime() {
     assert_eq!(embedder.embed_documents(["a", "b"]).unwrap().len(), 2);
     let outcome = embedder.embed_each(["a"]).unwrap();
     assert_eq!(embedder.retry(outcome).unwrap().len(), 1);
-    let error = runtime.block_on(async { embedder.embed(["a"]).unwrap_err() });
-    assert_eq!(*error.kind(), ErrorKind::Config);
+    let error = runtime.block_on(async { embedder.embed_documents(["a", "b"]).unwrap_err() });
+    assert_eq!((error.kind(), error.failed().len()), (&ErrorKind::Config, 2));
+    // nothing is lost, outside it goes on
+    assert_eq!(embedder.retry(error).unwrap().embeddings().len(), 2);
 }

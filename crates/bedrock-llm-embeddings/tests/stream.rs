@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bedrock_llm_embeddings::{EmbedCache, EmbedCacheConfig, Embedder};
+use bedrock_llm_schema::embed::EmbedPurpose;
 use bedrock_llm_schema::{Error, ErrorKind};
 use common::{MODEL, Model, numbered, profile, text, vector};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -142,6 +143,34 @@ fn no_runtime_is_needed_where_nothing_waits_for_time() {
     let model = Model::new().refuse(ErrorKind::Validation, |_| false);
     let chunks = embedder(&model, 8).embed_stream(stream::iter(numbered(20))).collect::<Vec<_>>();
     assert_eq!(chunks.now_or_never().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_have_their_purpose() {
+    let model = Model::new();
+    let mut profile = profile();
+    profile.embedding.purposes = Some(vec![EmbedPurpose::Document, EmbedPurpose::Query]);
+    let embedder = Embedder::builder(model.clone(), MODEL).profile(&profile).build().unwrap();
+    let chunks: Vec<_> = embedder.embed_documents_stream(stream::iter(["a", "b"])).collect().await;
+    assert_eq!((chunks.len(), model.purposes()), (1, vec![Some(EmbedPurpose::Document)]));
+}
+
+#[test]
+fn a_runtime_that_goes_away_ends_the_stream() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let first = runtime().unwrap();
+    let mut chunks = embedder(&Model::new(), 8).embed_stream(stream::iter(numbered(64)));
+    assert!(first.block_on(async { chunks.next().now_or_never() }).is_none());
+    drop(first);
+    let second = runtime().unwrap();
+    second.block_on(async {
+        let error = chunks.next().await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.failed().len()), (&ErrorKind::ShutDown, 8));
+        assert_eq!(text(&error.failed()[7].input), "text 7");
+        assert!(chunks.next().await.is_none());
+        let again = embedder(&Model::new(), 8).retry(error).await.into_result().unwrap();
+        assert_eq!((again.len(), again.start()), (8, 0));
+    });
 }
 
 proptest! {

@@ -5,12 +5,12 @@ mod store;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(crate) use key::{Key, KeyMaker};
 use store::Store;
-pub(crate) use store::{Found, Kept, Ticket, wait};
+pub(crate) use store::{Flight, Kept, Known, Landed, Ticket, wait};
 
 use crate::EmbedConfigError;
 
@@ -19,8 +19,14 @@ use crate::EmbedConfigError;
 /// - **Found again** is what would come out the same: the key is the SHA-256 of the content, of the model (whichever
 ///   region or profile it is called by) and of every setting that changes numbers. The content itself is not kept.
 /// - **Bounded** by bytes; vectors that are asked for least make room (`TinyLFU`).
-/// - **One call for all** who ask for the same at once, within one call of the embedder too. When the one who went is
-///   cancelled, another goes. Errors are shared by those who waited for them, and not kept.
+/// - **One call for all** who ask for the same at once, within one call of the embedder too. Whoever goes is waited for
+///   once its call is under way, and for no longer than the waiting call's own
+///   [`timeout`](bedrock_llm_schema::CallOptions::timeout) where the embedder's options have one. When the one who went is
+///   cancelled, another goes.
+/// - **Errors** are not kept. Those that are about the content are shared by all who waited; after any other, an outage or
+///   credentials that do not hold, each goes itself.
+/// - **Whose clients.** Models of one id are taken to be the same model: embedders may share a cache over different
+///   clients, regions and accounts, but not over a real service and a local stand-in.
 ///
 /// ```
 /// use bedrock_llm_embeddings::{EmbedCache, EmbedCacheConfig};
@@ -39,8 +45,8 @@ pub struct EmbedCache {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EmbedCacheConfig {
-    /// How many bytes all vectors together may take, with what it takes to find them; 64 MiB, which is some 15 000 vectors
-    /// of 1024 floats.
+    /// How many bytes all vectors together may take, with what it takes to find them, some 330 bytes each; 64 MiB, which is
+    /// some 15 000 vectors of 1024 floats.
     pub max_bytes: u64,
     /// How long a vector is kept; `None`, the default, as long as there is room: a model's vectors do not change.
     #[serde(with = "humantime_serde")]
@@ -56,13 +62,14 @@ pub struct EmbedCacheConfig {
 pub struct EmbedCacheStats {
     /// Inputs whose vectors were there.
     pub hits: u64,
-    /// Inputs that were sent.
+    /// Different inputs that one went for, since nobody was on the way with them: those that broke a rule or were answered
+    /// by the client's own cache too.
     pub misses: u64,
-    /// Inputs that waited for another's call for the same input.
+    /// Inputs that waited for another's call for the same input, or for that of an equal input of the same run.
     pub shared: u64,
     /// Vectors that are kept.
     pub entries: u64,
-    /// The bytes they take.
+    /// The bytes they take, with what it takes to find them: by estimate, see [`EmbedCacheConfig::max_bytes`].
     pub bytes: u64,
 }
 
@@ -137,9 +144,29 @@ impl EmbedCache {
         self.store.clear();
     }
 
-    pub(crate) fn find(&self, key: Key) -> Found {
-        self.store.find(key)
+    /// What there is for a key.
+    pub(crate) fn look(&self, key: Key) -> Option<Known> {
+        self.store.look(key)
     }
+
+    /// What there is for a key, or else the duty to fetch it.
+    pub(crate) fn claim(&self, key: Key) -> Result<Ticket, Known> {
+        self.store.claim(key)
+    }
+
+    /// Counts inputs whose vectors were there.
+    pub(crate) fn count_hits(&self, inputs: usize) {
+        count(&self.store.counts.hits, inputs);
+    }
+
+    /// Counts inputs that another's call served, or that of an equal input.
+    pub(crate) fn count_shared(&self, inputs: usize) {
+        count(&self.store.counts.shared, inputs);
+    }
+}
+
+fn count(counter: &AtomicU64, inputs: usize) {
+    counter.fetch_add(u64::try_from(inputs).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
 impl EmbedCacheStats {

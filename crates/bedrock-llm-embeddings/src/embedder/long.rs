@@ -20,7 +20,11 @@ pub enum LongText {
     /// The same with their beginning.
     TruncateStart,
     /// They are split where sentences and paragraphs end, and get the mean of their pieces' vectors, weighted by the
-    /// pieces' tokens and scaled to length 1. Needs `f32`.
+    /// pieces' tokens. Needs `f32`.
+    ///
+    /// Where vectors are scaled or cut by the embedder, pieces have length 1 before they are weighted. The mean is as long
+    /// as vectors of whole texts are: 1 where those have length 1, by the model or by
+    /// [`normalize`](super::EmbedderBuilder::normalize), else the weighted mean of the pieces' lengths.
     SplitAndPool,
 }
 

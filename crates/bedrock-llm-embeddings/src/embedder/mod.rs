@@ -1,6 +1,8 @@
 //! [`Embedder`]: vectors of any number of inputs.
 
+mod blame;
 mod check;
+mod claim;
 mod long;
 mod manner;
 mod pack;
@@ -55,12 +57,16 @@ impl<S> EmbedService for S where
 ///
 /// `T` is the type of the numbers, `S` what the calls go through.
 ///
-/// - **Packing.** Inputs go together as the model takes them: up to so many inputs, images and tokens a call. A model that
-///   takes one a call has several calls under way instead. Vectors have the order of the inputs, whichever call is first.
+/// - **Packing.** Inputs go together as the model takes them: up to so many inputs and images a call, in a body of the size
+///   the service takes, and up to so many tokens where the [catalog](bedrock_llm_schema::Catalog) knows how many. A model
+///   that takes one a call has several calls under way instead. Vectors have the order of the inputs, whichever call is
+///   first.
 /// - **Failures.** A call that the service refuses for its content is halved until what is to blame stands alone; the
-///   others get their vectors. That takes at most twice as many calls as there are inputs. Throttling and outages are the
-///   service's stack's to retry, nothing is tried twice here. What failed in the end can be [tried again](Self::retry)
-///   without the rest.
+///   others get their vectors. That takes at most twice as many calls as there are inputs. Where nothing has come yet, and
+///   as many inputs as a call holds, at least 32, were refused alone in the same words, the rest fails as they did: then a
+///   setting is to blame. What every call would meet, such as access denied, ends the run at once. Throttling and outages
+///   are the service's stack's to retry, nothing is tried twice here. What failed in the end can be
+///   [tried again](Self::retry) without the rest.
 /// - **What the model cannot do** is an error when the embedder is built, or of that input before it is sent.
 /// - **Cancellation.** Dropping a future drops its calls. One that is kept without being polled keeps its places, and others
 ///   who want the same from a cache wait for it.
@@ -258,6 +264,32 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
     ) -> EmbedStream<'a, T, S> {
         let purpose = self.plan.purposes.plain.clone();
         EmbedStream::new(self.clone(), purpose, Box::pin(inputs.map(Into::into)))
+    }
+
+    /// [`embed_stream`](Self::embed_stream) of what is to be found, as [`embed_documents`](Self::embed_documents) is of
+    /// [`embed`](Self::embed).
+    pub fn embed_documents_stream<'a>(
+        &self,
+        inputs: impl Stream<Item: Into<EmbedInput>> + Send + 'a,
+    ) -> EmbedStream<'a, T, S> {
+        let purpose = self.plan.purposes.document.clone();
+        EmbedStream::new(self.clone(), purpose, Box::pin(inputs.map(Into::into)))
+    }
+
+    /// An outcome of which nothing came, for one reason.
+    pub(crate) fn nothing(
+        &self,
+        inputs: Vec<EmbedInput>,
+        start: usize,
+        purpose: Option<EmbedPurpose>,
+        error: Error,
+    ) -> EmbedOutcome<T> {
+        self.run(purpose).nothing(inputs, start, error)
+    }
+
+    /// The purposes of [`embed`](Self::embed) and [`embed_documents`](Self::embed_documents).
+    pub(crate) fn purposes(&self) -> (Option<EmbedPurpose>, Option<EmbedPurpose>) {
+        (self.plan.purposes.plain.clone(), self.plan.purposes.document.clone())
     }
 
     fn all<I: Into<EmbedInput>>(

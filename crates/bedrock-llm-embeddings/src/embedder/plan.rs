@@ -33,8 +33,8 @@ pub(super) struct Plan {
     pub(super) keep: Option<usize>,
     /// Whether vectors are scaled to length 1 here.
     pub(super) scale: bool,
-    /// Whether means are.
-    pub(super) scale_means: bool,
+    /// Whether whole texts' vectors have length 1, so that means must have it.
+    pub(super) is_normalized: bool,
     pub(super) long_texts: LongText,
     pub(super) text_limits: TextLimits,
     pub(super) call_limits: CallLimits,
@@ -72,6 +72,9 @@ impl Plan {
         let (normalize, scale) = scaling(&settings, facts, &model)?;
         // a beginning is no longer as long as the whole
         let scale = scale || (cut.is_some() && settings.normalize != Some(false));
+        // what the model does unless it is told
+        let is_usual = facts.is_normalized == Some(true);
+        let is_normalized = scale || cut.is_none() && normalize.unwrap_or(is_usual);
         for (setting, is_asked) in [
             ("`normalize`", scale),
             ("`long_texts: split_and_pool`", settings.long_texts == LongText::SplitAndPool),
@@ -119,7 +122,7 @@ impl Plan {
             width: asked.or(only).map(numbers),
             keep: cut.map(numbers),
             scale,
-            scale_means: settings.normalize != Some(false),
+            is_normalized,
             long_texts: settings.long_texts,
             text_limits,
             call_limits,
@@ -155,7 +158,7 @@ impl Plan {
             &self.template,
             purpose,
             &self.purposes.image,
-            (self.keep, self.scale, self.scale_means),
+            (self.keep, self.scale, self.is_normalized),
             (self.long_texts, limits),
         )
     }

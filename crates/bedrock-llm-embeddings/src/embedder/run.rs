@@ -1,23 +1,26 @@
 //! From inputs to vectors: what is kept, who fetches what, and how it is cut.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bedrock_llm_schema::embed::{Element, EmbedInput, EmbedPurpose};
 use bedrock_llm_schema::request::CacheUse;
 use bedrock_llm_schema::tokens::of_text;
-use bedrock_llm_schema::{Error, ErrorKind};
+use bedrock_llm_schema::{EmbedRequest, Error, ErrorKind};
+use futures_util::future::Either;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::EmbedService;
+use super::blame::Blame;
+use super::claim::{self, Waited, Waiter};
 use super::long::LongText;
 use super::plan::Plan;
 use super::pool::Pool;
 use super::rows::Rows;
 use super::send::{Answer, send};
 use super::unit::{Entry, Unit};
-use crate::cache::{Found, Kept, KeyMaker, Ticket, wait};
+use crate::cache::{Key, KeyMaker, Known};
 use crate::{EmbedCache, EmbedOutcome, EmbedUsage, Embeddings, FailedInput};
 
 /// One list of inputs on its way.
@@ -25,16 +28,24 @@ pub(super) struct Run<T, S> {
     service: S,
     pub(super) plan: Arc<Plan>,
     gate: Arc<Semaphore>,
-    cache: Option<EmbedCache>,
+    pub(super) cache: Option<EmbedCache>,
     pub(super) purpose: Option<EmbedPurpose>,
     /// The index of the first input.
     pub(super) start: usize,
     pub(super) rows: Rows<T>,
     pub(super) failed: Vec<FailedInput>,
     pub(super) usage: EmbedUsage,
-    /// What this run fetches itself.
+    /// What is open, and what was.
     pub(super) entries: Vec<Entry>,
+    /// What is to be packed.
+    pub(super) loose: Vec<(Unit, EmbedInput)>,
+    /// What is to be sent.
     pub(super) queue: VecDeque<Vec<(Unit, EmbedInput)>>,
+    /// What is to be waited for.
+    pub(super) waiters: Vec<Waiter>,
+    pub(super) blame: Blame,
+    /// Why nothing more is sent.
+    pub(super) over: Option<Error>,
 }
 
 impl<T: Element, S: EmbedService> Run<T, S> {
@@ -57,7 +68,11 @@ impl<T: Element, S: EmbedService> Run<T, S> {
             failed: Vec::new(),
             usage: EmbedUsage::default(),
             entries: Vec::new(),
+            loose: Vec::new(),
             queue: VecDeque::new(),
+            waiters: Vec::new(),
+            blame: Blame::default(),
+            over: None,
         }
     }
 
@@ -66,6 +81,20 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         self.start = start;
         self.rows = Rows::new(inputs.len());
         self.fetch(inputs.into_iter().enumerate().collect()).await;
+        self.finish()
+    }
+
+    /// What becomes of inputs none of which could be sent.
+    pub(super) fn nothing(mut self, inputs: Vec<EmbedInput>, start: usize, error: Error) -> EmbedOutcome<T> {
+        self.start = start;
+        let failed = inputs.into_iter().enumerate();
+        let failed = failed
+            .map(|(index, input)| FailedInput::new(start.saturating_add(index), input, error.duplicate()));
+        self.failed = failed.collect();
+        // it has the cause, which cannot be shared
+        if let Some(first) = self.failed.first_mut() {
+            first.error = error;
+        }
         self.finish()
     }
 
@@ -129,71 +158,50 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     }
 
     /// Gets every vector, from the cache, from others who are on the way, or from the service.
-    ///
-    /// What this run has promised to others it fetches before it waits for others itself: two runs never wait for each
-    /// other.
-    async fn fetch(&mut self, mut open: Vec<(usize, EmbedInput)>) {
+    async fn fetch(&mut self, open: Vec<(usize, EmbedInput)>) {
         let keys = self.cache.as_ref().and_then(|_| self.keys());
-        while !open.is_empty() {
-            let mut flights = Vec::new();
-            let mut units = Vec::new();
-            for (index, input) in open.drain(..) {
-                let key = keys.as_ref().and_then(|keys| keys.key(&input));
-                match self.cache.as_ref().zip(key).map(|(cache, key)| cache.find(key)) {
-                    None => self.admit(index, input, None, &mut units),
-                    Some(Found::Nothing(ticket)) => self.admit(index, input, Some(ticket), &mut units),
-                    Some(Found::Vector(kept)) => self.take_kept(index, input, &kept),
-                    Some(Found::Flight(flight)) => flights.push((index, input, flight)),
-                }
+        // of the keys that are not there yet
+        let mut places: HashMap<Key, usize> = HashMap::new();
+        for (index, input) in open {
+            let key = keys.as_ref().and_then(|keys| keys.key(&input));
+            if let Some(place) = key.and_then(|key| places.get(&key))
+                && let Some(entry) = self.entries.get_mut(*place)
+            {
+                entry.indices.push(index);
+                continue;
             }
-            self.enqueue(units);
-            self.drive().await;
-            self.entries.clear();
-            for (index, input, flight) in flights {
-                let landed = wait(flight).await;
-                if let (Some(_), Some(cache)) = (&landed, &self.cache) {
-                    cache.count_shared();
+            let place = self.entries.len();
+            self.entries.push(Entry::new(index, key, self.plan.text_limits));
+            let known = match (&self.cache, key) {
+                (Some(cache), Some(key)) => cache.look(key),
+                _ => None,
+            };
+            match known {
+                Some(Known::Vector(kept)) => {
+                    self.cache.iter().for_each(|cache| cache.count_hits(1));
+                    self.take_kept(place, input, &kept);
+                    continue;
                 }
-                match landed {
-                    Some(Ok(kept)) => self.take_kept(index, input, &kept),
-                    Some(Err(error)) => self.fail_input(index, input, error),
-                    None => open.push((index, input)),
-                }
+                Some(Known::Flight(flight)) => self.park(place, input, flight),
+                None => self.cut_into_queue(place, input),
+            }
+            if let Some(key) = key {
+                places.insert(key, place);
             }
         }
+        drop(places);
+        self.drive().await;
     }
 
     fn keys(&self) -> Option<KeyMaker> {
         KeyMaker::new(&self.plan.key(self.purpose.as_ref()))
     }
 
-    fn take_kept(&mut self, index: usize, input: EmbedInput, kept: &Kept) {
-        // the key says of what type the numbers are
-        let row = kept.downcast_ref::<Vec<T>>().map(Vec::as_slice).unwrap_or_default();
-        match self.rows.place(index, row) {
-            Ok(()) => self.usage.cached += 1,
-            Err(error) => self.fail_input(index, input, error),
-        }
-    }
-
-    /// Takes an input that is to be fetched.
-    fn admit(
-        &mut self,
-        index: usize,
-        input: EmbedInput,
-        ticket: Option<Ticket>,
-        units: &mut Vec<(Unit, EmbedInput)>,
-    ) {
-        let place = self.entries.len();
-        self.entries.push(Entry::new(index, ticket, self.plan.text_limits));
-        self.cut(place, input, units);
-    }
-
     /// Makes an input one or several units, as its limits and the policy want.
     pub(super) fn cut(&mut self, place: usize, input: EmbedInput, units: &mut Vec<(Unit, EmbedInput)>) {
         let Some(entry) = self.entries.get_mut(place) else { return };
-        let (limits, tries) = (entry.limits, entry.tries);
-        let unit = |weight| Unit { entry: place, tries, weight };
+        let (limits, generation) = (entry.limits, entry.generation);
+        let unit = |weight| Unit { entry: place, generation, weight };
         let EmbedInput::Text(text) = &input else {
             units.push((unit(0), input));
             return;
@@ -224,34 +232,94 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         }
     }
 
-    fn enqueue(&mut self, units: Vec<(Unit, EmbedInput)>) {
+    /// Packs what lies loose.
+    fn enqueue(&mut self) {
         let limits = self.plan.call_limits;
-        self.queue.extend(limits.pack(units, |(_, input)| limits.weigh(input)));
+        let loose = std::mem::take(&mut self.loose);
+        self.queue.extend(limits.pack(loose, |(_, input)| limits.weigh(input)));
     }
 
-    /// Sends what is queued until every entry is settled.
+    /// Sends what is queued and waits for others, until every entry is settled.
+    ///
+    /// Nothing is promised to others before its call has a place: who waits for this run waits for a call under way. It
+    /// waits for others while its own calls are under way, so that two runs never wait for each other.
     async fn drive(&mut self) {
-        let mut running = FuturesUnordered::new();
+        let mut events = FuturesUnordered::new();
+        let (mut calls, mut asks_for_place) = (0, false);
         loop {
-            while running.len() < self.plan.concurrency
-                && let Some(mut group) = self.queue.pop_front()
-            {
-                let entries = &self.entries;
-                group.retain(|(unit, _)| entries.get(unit.entry).is_some_and(|entry| entry.wants(*unit)));
-                if group.is_empty() {
-                    continue;
-                }
-                let Some((units, request)) = self.request(group) else { continue };
-                let (service, plan) = (self.service.clone(), Arc::clone(&self.plan));
-                running.push(send(service, plan, Arc::clone(&self.gate), units, request));
+            for waiter in self.waiters.drain(..) {
+                let waited = waiter.wait();
+                events.push(Either::Left(Either::Left(async move {
+                    let (place, waited) = waited.await;
+                    Event::Waited(place, waited)
+                })));
             }
-            match running.next().await {
-                Some((units, Answer::Came { response, inputs })) => self.answered(units, response, inputs),
-                Some((units, Answer::Failed { error, inputs })) => {
-                    self.refused(units.into_iter().zip(inputs).collect(), error);
+            self.give_up_if_over();
+            let is_open = !self.queue.is_empty() || !self.loose.is_empty();
+            if is_open && !asks_for_place && calls < self.plan.concurrency {
+                asks_for_place = true;
+                let place = claim::place(Arc::clone(&self.gate));
+                events.push(Either::Left(Either::Right(async move { Event::Place(place.await) })));
+            }
+            match events.next().await {
+                Some(Event::Waited(place, waited)) => self.waited(place, waited),
+                Some(Event::Place(place)) => {
+                    asks_for_place = false;
+                    if let (Some(place), Some((units, request))) = (place, self.next_call()) {
+                        calls += 1;
+                        let call = send(self.service.clone(), Arc::clone(&self.plan), place, units, request);
+                        events.push(Either::Right(async move { Event::Answered(call.await) }));
+                    }
+                }
+                Some(Event::Answered((units, answer))) => {
+                    calls -= 1;
+                    match answer {
+                        Answer::Came { response, inputs } => self.answered(units, response, inputs),
+                        Answer::Failed { error, inputs } => {
+                            self.refused(units.into_iter().zip(inputs).collect(), error);
+                        }
+                    }
                 }
                 None => return,
             }
         }
     }
+
+    /// Fails what is not sent yet, once it is known that nothing would come of it.
+    fn give_up_if_over(&mut self) {
+        let Some(error) = self.over.as_ref().map(Error::duplicate) else { return };
+        let queued = std::mem::take(&mut self.queue).into_iter().flatten();
+        let open: Vec<_> = queued.chain(std::mem::take(&mut self.loose)).collect();
+        for (unit, _) in &open {
+            if let Some(entry) = self.entries.get_mut(unit.entry) {
+                // who waits for it may fare better
+                drop(entry.ticket.take());
+            }
+        }
+        self.fail_all(open, error);
+    }
+
+    /// What is to be sent next, claimed and checked.
+    fn next_call(&mut self) -> Option<(Vec<Unit>, EmbedRequest)> {
+        self.enqueue();
+        while let Some(group) = self.queue.pop_front() {
+            let group = self.claim(group);
+            if !group.is_empty()
+                && let Some(call) = self.request(group)
+            {
+                return Some(call);
+            }
+        }
+        None
+    }
+}
+
+/// What a run waits for.
+enum Event<A> {
+    /// There is a place for a call.
+    Place(Option<OwnedSemaphorePermit>),
+    /// A call is over.
+    Answered(A),
+    /// Another's call is over, or the wait for it.
+    Waited(usize, Waited),
 }

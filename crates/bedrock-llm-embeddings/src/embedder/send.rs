@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedrock_llm_schema::embed::EmbedInput;
 use bedrock_llm_schema::{Call, EmbedRequest, EmbedResponse, Error, Request as _};
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
 use tower::ServiceExt as _;
 
 use super::EmbedService;
@@ -17,11 +17,11 @@ pub(super) enum Answer<I> {
     Failed { error: Error, inputs: Vec<EmbedInput> },
 }
 
-/// Sends a request when there is a place for it.
+/// Sends a request, which has its place among the calls under way.
 pub(super) async fn send<S: EmbedService>(
     service: S,
     plan: Arc<Plan>,
-    gate: Arc<Semaphore>,
+    place: OwnedSemaphorePermit,
     units: Vec<Unit>,
     request: EmbedRequest,
 ) -> (Vec<Unit>, Answer<impl FnOnce() -> Vec<EmbedInput>>) {
@@ -30,8 +30,6 @@ pub(super) async fn send<S: EmbedService>(
         call = call.with_options(Arc::clone(options));
     }
     let kept = call.clone();
-    // it is never closed
-    let place = gate.acquire().await;
     let result = service.oneshot(call).await;
     drop(place);
     let answer = match result {

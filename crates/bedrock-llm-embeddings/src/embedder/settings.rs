@@ -143,7 +143,7 @@ impl<T, S> EmbedderBuilder<T, S> {
         self
     }
 
-    /// What the vectors of [`Embedder::embed_documents`] are for.
+    /// What the vectors of [`Embedder::embed_documents`] and [`Embedder::embed_documents_stream`] are for.
     pub fn document_purpose(mut self, purpose: EmbedPurpose) -> Self {
         self.settings.document_purpose = Some(purpose);
         self
@@ -189,7 +189,7 @@ impl<T, S> EmbedderBuilder<T, S> {
     }
 
     /// Where vectors are kept. Several embedders may share one, of whatever model and settings: each finds only what is
-    /// the same as its own.
+    /// the same as its own. [`EmbedCache`] says which clients may not share one.
     pub fn cache(mut self, cache: EmbedCache) -> Self {
         self.cache = Some(cache);
         self

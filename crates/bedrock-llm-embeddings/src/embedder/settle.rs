@@ -25,15 +25,16 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         mut response: EmbedResponse,
         inputs: impl FnOnce() -> Vec<EmbedInput>,
     ) {
-        self.usage.calls += 1;
-        match response.usage() {
-            _ if response.is_replayed => {
-                self.usage.cached = self.usage.cached.saturating_add(wide(units.len()));
+        self.blame.answered();
+        if !response.is_replayed {
+            self.usage.calls += 1;
+            let tokens = response.usage().map_or(0, |usage| usage.input_tokens);
+            self.usage.input_tokens = self.usage.input_tokens.saturating_add(tokens);
+            for unit in &units {
+                if let Some(entry) = self.entries.get_mut(unit.entry) {
+                    entry.is_worked_on = true;
+                }
             }
-            Some(usage) => {
-                self.usage.input_tokens = self.usage.input_tokens.saturating_add(usage.input_tokens);
-            }
-            None => {}
         }
         let wanted = units.len();
         let error = match response.take::<T>() {
@@ -85,9 +86,10 @@ impl<T: Element, S: EmbedService> Run<T, S> {
             Some(pool) => {
                 numbers.extend_from_slice(row);
                 let floats = T::floats(&mut numbers).unwrap_or_default();
-                let Some(mean) = pool.add(floats, unit.weight) else { return Ok(()) };
+                let scale = self.plan.scale || self.plan.keep.is_some();
+                let Some(mean) = pool.add(floats, unit.weight, scale) else { return Ok(()) };
                 floats.copy_from_slice(&mean);
-                self.plan.scale_means
+                self.plan.is_normalized
             }
         };
         if is_scaled && let Some(floats) = T::floats(&mut numbers) {
@@ -98,16 +100,25 @@ impl<T: Element, S: EmbedService> Run<T, S> {
             })?;
         }
         let row = if numbers.is_empty() { row } else { &numbers };
-        self.rows.place(entry.index, row)?;
+        entry.indices.iter().try_for_each(|index| self.rows.place(*index, row))?;
+        let equal = entry.indices.len().saturating_sub(1);
+        let cached = equal + usize::from(!entry.is_worked_on);
+        self.usage.cached = self.usage.cached.saturating_add(wide(cached));
         if let Some(ticket) = entry.settle() {
             ticket.land(row);
         }
+        self.cache.iter().for_each(|cache| cache.count_shared(equal));
         Ok(())
     }
 
     /// A call that failed: its parts go again where one of them may be to blame.
     pub(super) fn refused(&mut self, mut group: Vec<(Unit, EmbedInput)>, error: Error) {
-        if concerns_content(&error) {
+        let is_of_content = concerns_content(&error);
+        if is_of_content {
+            self.blame.refused(group.len(), &error);
+        }
+        let is_over = is_fatal(&error) || is_of_content && self.blame.is_on_all();
+        if is_of_content && !is_over {
             if group.len() > 1 {
                 let second = group.split_off(group.len() / 2);
                 self.queue.push_front(second);
@@ -121,9 +132,11 @@ impl<T: Element, S: EmbedService> Run<T, S> {
                 return;
             }
         }
-        let is_for_all = is_fatal(&error);
-        let rest = if is_for_all { std::mem::take(&mut self.queue) } else { VecDeque::new() };
-        self.fail_all(group.into_iter().chain(rest.into_iter().flatten()), error);
+        if is_over && self.over.is_none() {
+            let all = error.duplicate();
+            self.over = Some(if is_fatal(&error) { all } else { all.with_hint(ABOUT_ALL) });
+        }
+        self.fail_all(group, error);
     }
 
     /// A text that is too long by the service's count: its limit was too wide.
@@ -139,7 +152,7 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         }
         entry.tries += 1;
         entry.limits = entry.limits.tighter(text);
-        entry.pool = None;
+        entry.renew();
         let whole = entry.whole.take().unwrap_or(input);
         let mut units = Vec::new();
         self.cut(unit.entry, whole, &mut units);
@@ -149,7 +162,7 @@ impl<T: Element, S: EmbedService> Run<T, S> {
         }
     }
 
-    fn fail_all(&mut self, units: impl IntoIterator<Item = (Unit, EmbedInput)>, error: Error) {
+    pub(super) fn fail_all(&mut self, units: impl IntoIterator<Item = (Unit, EmbedInput)>, error: Error) {
         let mut units = units.into_iter();
         let first = units.next();
         for (unit, input) in units {
@@ -164,15 +177,23 @@ impl<T: Element, S: EmbedService> Run<T, S> {
     pub(super) fn fail(&mut self, unit: Unit, input: EmbedInput, error: Error) {
         let Some(entry) = self.entries.get_mut(unit.entry).filter(|entry| entry.wants(unit)) else { return };
         let input = entry.whole.take().unwrap_or(input);
-        let index = entry.index;
+        self.fail_entry(unit.entry, input, error);
+    }
+
+    /// All inputs of an entry have failed.
+    pub(super) fn fail_entry(&mut self, place: usize, input: EmbedInput, error: Error) {
+        let Some(entry) = self.entries.get_mut(place) else { return };
         if let Some(ticket) = entry.settle() {
             ticket.fail(&error);
         }
-        self.fail_input(index, input, error);
-    }
-
-    pub(super) fn fail_input(&mut self, index: usize, input: EmbedInput, error: Error) {
-        self.failed.push(FailedInput::new(self.start.saturating_add(index), input, error));
+        let indices = std::mem::take(&mut entry.indices);
+        let start = self.start;
+        let failed = |index: usize, input, error| FailedInput::new(start.saturating_add(index), input, error);
+        let Some((first, equal)) = indices.split_first() else { return };
+        for index in equal {
+            self.failed.push(failed(*index, input.clone(), error.duplicate()));
+        }
+        self.failed.push(failed(*first, input, error));
     }
 
     pub(super) fn too_long(&self, text: &str, limits: TextLimits) -> Error {
@@ -190,6 +211,9 @@ impl<T: Element, S: EmbedService> Run<T, S> {
 }
 
 const ABOUT_LONG_TEXTS: &str = "shorten it, or let the embedder do so: `EmbedderBuilder::long_texts`";
+
+const ABOUT_ALL: &str = "this input was not refused by itself: others were, one by one and in these words, and none was \
+                         taken; look at the embedder's settings, `extra` above all";
 
 /// Whether one of several inputs may be to blame, so that others are worth another call.
 fn concerns_content(error: &Error) -> bool {
