@@ -204,6 +204,40 @@ mod agent_runtime {
     }
 
     #[tokio::test]
+    async fn a_given_client_keeps_its_endpoint() {
+        let runtime = LocalBedrock::start().await.unwrap();
+        let failing = Reply::exception("ThrottlingException").times(1);
+        let agent = LocalBedrock::builder().reply(failing).start().await.unwrap();
+        let config = aws_sdk_bedrockagentruntime::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(aws_credential_types::Credentials::new(
+                "agent", "secret", None, None, "test",
+            ))
+            .endpoint_url(agent.endpoint())
+            .build();
+        let given = aws_sdk_bedrockagentruntime::Client::from_conf(config);
+        let client = builder(&runtime.endpoint())
+            .pool_idle_timeout(Duration::from_secs(5))
+            .agent_sdk_client(given)
+            .build()
+            .await
+            .unwrap();
+        // its retries are off
+        assert!(client.rerank(by_agent()).await.is_err());
+        assert_eq!((agent.received().len(), runtime.received().len()), (1, 0));
+        client.rerank(by_agent()).await.unwrap();
+        client.rerank(ranking()).await.unwrap();
+        let sent = agent.received();
+        assert_eq!((sent.len(), runtime.received().len()), (2, 1));
+        assert!(sent[1].header("authorization").unwrap().contains("Credential=agent/"));
+        assert_eq!(scope(&sent[1]), "us-east-1/bedrock");
+        drop(agent);
+        let gone = client.rerank(by_agent()).await.unwrap_err();
+        assert!(gone.message().contains("bedrock-agent-runtime in us-east-1"), "{gone}");
+    }
+
+    #[tokio::test]
     async fn documents_may_be_json() {
         let (_local, client) = start(LocalBedrock::builder()).await;
         let json = |title: &str| Map::from_iter([("title".to_owned(), title.into())]);
@@ -333,6 +367,7 @@ mod agent_runtime {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-west-2"))
             .credentials_provider(aws_credential_types::Credentials::for_tests())
+            .endpoint_url(local.endpoint())
             .build();
         let agent = aws_sdk_bedrockagentruntime::Client::from_conf(away);
         let client = given().agent_sdk_client(agent).build().await.unwrap();

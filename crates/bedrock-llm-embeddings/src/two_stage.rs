@@ -23,17 +23,21 @@
 //! # }
 //! ```
 
+mod error;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use bedrock_llm_client::Client;
-use bedrock_llm_schema::{Error, ModelId};
+use bedrock_llm_schema::Error;
 
-use crate::rerank::{RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument};
+pub use error::{CorpusEmbedError, CorpusError, TwoStageError};
+
+use crate::rerank::{RefusedDocument, RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument};
 use crate::same_model::is_same_model;
-use crate::similarity::{Scored, Similar, SimilarityError};
-use crate::{EmbedError, EmbedService, Embedder, Embeddings};
+use crate::similarity::{Scored, Similar};
+use crate::{EmbedService, EmbedUsage, Embedder, Embeddings};
 
 /// How many go from the first stage to the second where nothing is said: as many as are paid for as one query.
 ///
@@ -45,17 +49,6 @@ const CANDIDATES: usize = 100;
 pub struct Corpus<D, T = f32> {
     documents: Vec<D>,
     embeddings: Embeddings<T>,
-}
-
-/// Documents and vectors that do not belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there are {documents} documents and {vectors} vectors; each needs one, in the same order")]
-#[non_exhaustive]
-pub struct CorpusError {
-    /// How many documents there are.
-    pub documents: usize,
-    /// How many vectors there are.
-    pub vectors: usize,
 }
 
 impl<D, T: Similar> Corpus<D, T> {
@@ -72,18 +65,35 @@ impl<D, T: Similar> Corpus<D, T> {
 
     /// Embeds documents, each [as a reranker reads it](ToRerankDocument).
     ///
+    /// ```
+    /// # use bedrock_llm_embeddings::Embedder;
+    /// # use bedrock_llm_embeddings::two_stage::Corpus;
+    /// /// Tries once more what failed.
+    /// async fn corpus(embedder: &Embedder, texts: Vec<String>) -> Result<Corpus<String>, bedrock_llm_schema::Error> {
+    ///     match Corpus::embed(embedder, texts).await {
+    ///         Err(error) if error.source.is_retryable() => {
+    ///             let vectors = embedder.retry(error.source).await.into_result()?;
+    ///             Ok(Corpus::new(error.documents, vectors)?)
+    ///         }
+    ///         outcome => Ok(outcome?),
+    ///     }
+    /// }
+    /// ```
+    ///
     /// # Errors
-    /// Where some got no vector; the error has those that came.
+    /// Where some got no vector; the error has the vectors that came, and the documents.
     pub async fn embed<S: EmbedService>(
         embedder: &Embedder<T, S>,
         documents: Vec<D>,
-    ) -> Result<Self, EmbedError<T>>
+    ) -> Result<Self, CorpusEmbedError<D, T>>
     where
         D: ToRerankDocument,
     {
         let texts = documents.iter().map(|document| document.to_rerank_document().text().into_owned());
-        let embeddings = embedder.embed_documents(texts.collect::<Vec<_>>()).await?;
-        Ok(Self { documents, embeddings })
+        match embedder.embed_documents(texts.collect::<Vec<_>>()).await {
+            Ok(embeddings) => Ok(Self { documents, embeddings }),
+            Err(source) => Err(CorpusEmbedError { documents, source }),
+        }
     }
 }
 
@@ -112,21 +122,22 @@ impl<D, T: Similar> fmt::Debug for Corpus<D, T> {
 /// Awaits to [`TwoStageRanking`]; nothing is sent until then.
 ///
 /// The nearest are looked for in the task that awaits: about 10 ms for 100 000 vectors of 1024 floats on two cores.
-pub fn two_stage<'a, D, T: Similar, E, R>(
-    embedder: &'a Embedder<T, E>,
-    reranker: &'a Reranker<R>,
+pub fn two_stage<'a, D, T: Similar, E: Clone, R: Clone>(
+    embedder: &Embedder<T, E>,
+    reranker: &Reranker<R>,
     corpus: &'a Corpus<D, T>,
     query: impl Into<String>,
 ) -> TwoStage<'a, D, T, E, R> {
     let (candidates, metric) = (CANDIDATES, T::Metric::default());
+    let (embedder, reranker) = (embedder.clone(), reranker.clone());
     TwoStage { embedder, reranker, corpus, query: query.into(), candidates, top_n: None, metric }
 }
 
 /// A search to come, made by [`two_stage`]; `.await` runs it.
 #[must_use = "a search does nothing until it is awaited"]
 pub struct TwoStage<'a, D, T: Similar = f32, E = Client, R = Client> {
-    embedder: &'a Embedder<T, E>,
-    reranker: &'a Reranker<R>,
+    embedder: Embedder<T, E>,
+    reranker: Reranker<R>,
     corpus: &'a Corpus<D, T>,
     query: String,
     candidates: usize,
@@ -135,7 +146,7 @@ pub struct TwoStage<'a, D, T: Similar = f32, E = Client, R = Client> {
 }
 
 impl<D, T: Similar, E, R> TwoStage<'_, D, T, E, R> {
-    /// How many documents go from the first stage to the second; 100 where nothing is said, and never fewer than
+    /// How many documents go from the first stage to the second, from 1; 100 where nothing is said, and never fewer than
     /// [`top_n`](Self::top_n).
     pub fn candidates(mut self, candidates: usize) -> Self {
         self.candidates = candidates;
@@ -159,7 +170,7 @@ impl<'a, D, T, E, R> IntoFuture for TwoStage<'a, D, T, E, R>
 where
     D: ToRerankDocument + Sync,
     T: Similar,
-    E: EmbedService + Sync,
+    E: EmbedService,
     R: RerankService,
 {
     type Output = Result<TwoStageRanking<'a, D>, TwoStageError>;
@@ -181,35 +192,58 @@ where
     async fn run(self) -> Result<TwoStageRanking<'a, D>, TwoStageError> {
         let Self { embedder, reranker, corpus, query, candidates, top_n, metric } = self;
         let Corpus { documents, embeddings } = corpus;
+        if documents.is_empty() {
+            return Err(TwoStageError::EmptyCorpus);
+        }
+        if candidates == 0 {
+            return Err(TwoStageError::Candidates);
+        }
+        if top_n == Some(0) {
+            return Err(TwoStageError::TopN);
+        }
         let of_corpus = embeddings.model();
         if !is_same_model(embeddings.identity(), embedder.identity()) {
             let (corpus, query) = (of_corpus.clone(), embedder.model().clone());
             return Err(TwoStageError::OtherModel { corpus, query });
         }
-        let vector = embedder.embed_query(query.as_str()).await?;
-        let nearest = embeddings.top_k(&vector, candidates.max(top_n.unwrap_or(0)), metric)?;
+        reranker.check().map_err(TwoStageError::Reranker)?;
+
+        let vectors = embedder.embed_queries([query.as_str()]).await.map_err(Error::from)?;
+        let query_usage = vectors.usage();
+        let candidates = candidates.max(top_n.unwrap_or(0));
+        let nearest = embeddings.top_k(vectors.matrix().as_slice(), candidates, metric)?;
         let read: Vec<&'a D> = nearest.iter().filter_map(|near| documents.get(near.index)).collect();
         let mut ranking = reranker.rerank(query, &read);
         if let Some(top_n) = top_n {
             ranking = ranking.top_n(top_n);
         }
-        match ranking.await {
+        let (ranked, refused, usage) = match ranking.await {
             Ok(ranking) => {
-                let usage = ranking.usage;
-                let found = ranking.into_iter().filter_map(|ranked| {
-                    let near = nearest.get(ranked.index)?;
-                    Some(Found {
-                        index: near.index,
-                        score: ranked.score,
-                        similarity: near.score,
-                        place: ranked.index,
-                        document: *ranked.document,
-                    })
-                });
-                Ok(TwoStageRanking { results: found.collect(), usage })
+                let scored = ranking.iter().map(|one| Scored { index: one.index, score: one.score });
+                (scored.collect(), Vec::new(), ranking.usage)
             }
-            Err(source) => Err(TwoStageError::Rerank { candidates: nearest, source }),
-        }
+            // what can never be ranked is no reason to do without the others
+            Err(RerankError::Incomplete { partial, .. })
+                if partial.missing.is_empty() && !partial.ranked.is_empty() =>
+            {
+                (partial.ranked, partial.refused, partial.usage)
+            }
+            Err(source) => return Err(TwoStageError::Rerank { candidates: nearest, query_usage, source }),
+        };
+        let results = ranked.into_iter().filter_map(|ranked: Scored| {
+            let near = nearest.get(ranked.index)?;
+            Some(Found {
+                index: near.index,
+                score: ranked.score,
+                similarity: near.score,
+                place: ranked.index,
+                document: documents.get(near.index)?,
+            })
+        });
+        let refused = refused.into_iter().filter_map(|one: RefusedDocument| {
+            Some(RefusedDocument { index: nearest.get(one.index)?.index, ..one })
+        });
+        Ok(TwoStageRanking { results: results.collect(), refused: refused.collect(), usage, query_usage })
     }
 }
 
@@ -227,13 +261,17 @@ impl<D, T: Similar, E, R> fmt::Debug for TwoStage<'_, D, T, E, R> {
 }
 
 /// What a search found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TwoStageRanking<'a, D> {
     /// The documents, the best by the reranker first.
     pub results: Vec<Found<'a, D>>,
+    /// Candidates that cannot be ranked; their indices are those of the corpus.
+    pub refused: Vec<RefusedDocument>,
     /// What the second stage took.
     pub usage: RerankUsage,
+    /// What the query's vector took.
+    pub query_usage: EmbedUsage,
 }
 
 /// A document that was found.
@@ -262,39 +300,6 @@ impl<D> fmt::Debug for Found<'_, D> {
             .field("place", &self.place)
             .finish_non_exhaustive()
     }
-}
-
-/// Why a search found nothing.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TwoStageError {
-    /// The corpus was embedded by another model than the query would be; nothing was sent.
-    #[error(
-        "the corpus was embedded by {corpus} and the query would be by {query}; vectors of two models cannot be compared"
-    )]
-    #[non_exhaustive]
-    OtherModel {
-        /// The corpus's model.
-        corpus: ModelId,
-        /// The embedder's.
-        query: ModelId,
-    },
-    /// The query got no vector.
-    #[error("the query got no vector")]
-    Embed(#[from] Error),
-    /// The query's vector cannot be compared with those of the corpus.
-    #[error("the query's vector does not fit the corpus")]
-    Similarity(#[from] SimilarityError),
-    /// The second stage failed.
-    #[error("the candidates were not ranked")]
-    #[non_exhaustive]
-    Rerank {
-        /// What the first stage found, the nearest first: to be shown in place of an answer, perhaps.
-        candidates: Vec<Scored>,
-        /// Why. Indices in it are places among `candidates`.
-        #[source]
-        source: RerankError,
-    },
 }
 
 #[cfg(test)]

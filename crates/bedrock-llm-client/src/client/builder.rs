@@ -149,8 +149,9 @@ impl<L> ClientBuilder<L> {
 
     /// A ready SDK client for calls to bedrock-agent-runtime, which is
     /// [`RerankApi::AgentRuntime`](bedrock_llm_schema::rerank::RerankApi::AgentRuntime); without one they are made as
-    /// whom bedrock-runtime is called. Its identity, endpoint, interceptors and HTTP client are kept, its retries are turned
-    /// off, and it calls the regions that the client calls.
+    /// whom bedrock-runtime is called. Its identity, endpoint, interceptors and HTTP client are kept, whatever
+    /// [`endpoint_url`](Self::endpoint_url) and the settings of the pool say; its retries are turned off, its timeouts are
+    /// this builder's where that has them, and it calls the regions that the client calls.
     #[cfg(feature = "agent-runtime")]
     #[cfg_attr(docsrs, doc(cfg(feature = "agent-runtime")))]
     pub fn agent_sdk_client(mut self, client: aws_sdk_bedrockagentruntime::Client) -> Self {

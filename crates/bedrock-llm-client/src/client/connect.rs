@@ -20,8 +20,23 @@ use bedrock_llm_schema::{Error, ErrorKind};
 use super::settings::{Keys, Settings};
 use crate::transport::{Agent, NoAgent, REGION_HINT, Sdk};
 
-/// What holds for the configuration of either SDK: endpoint, connections, timeouts, and nobody who retries.
+/// What holds for the configuration of either SDK, given clients too: timeouts, and nobody who retries.
 macro_rules! tuned {
+    ($config:expr, $settings:expr) => {{
+        let mut config = $config;
+        // one authority retries, and it is not the SDK; its stalled-stream protection fires while a model thinks
+        // (awslabs/aws-sdk-rust#1287), so ours watches the streams
+        config = config
+            .retry_config(RetryConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let known = config.clone().build();
+        config.set_timeout_config(Some($settings.timeouts(known.timeout_config())));
+        config
+    }};
+}
+
+/// Where the builder says calls go, and over which connections.
+macro_rules! directed {
     ($config:expr, $settings:expr, $pool:expr) => {{
         let mut config = $config;
         if let Some(url) = &$settings.endpoint_url {
@@ -30,13 +45,6 @@ macro_rules! tuned {
         if let Some(http_client) = $pool {
             config.set_http_client(Some(http_client.clone()));
         }
-        // one authority retries, and it is not the SDK; its stalled-stream protection fires while a model thinks
-        // (awslabs/aws-sdk-rust#1287), so ours watches the streams
-        config = config
-            .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        let known = config.clone().build();
-        config.set_timeout_config(Some($settings.timeouts(known.timeout_config())));
         config
     }};
 }
@@ -66,7 +74,7 @@ impl Settings {
             }
         };
         let pool = self.pool();
-        let config = tuned!(config, self, pool.as_ref());
+        let config = tuned!(directed!(config, self, &pool), self);
         let known = config.clone().build();
         let Some(region) = known.region().filter(|region| !region.as_ref().is_empty()) else {
             return Err(Error::new(ErrorKind::MissingRegion, "no region was given").with_hint(REGION_HINT));
@@ -93,14 +101,16 @@ impl Settings {
         region: &Region,
         pool: Option<&SharedHttpClient>,
     ) -> Result<Agent, NoAgent> {
-        let config = match (&self.agent_sdk_client, shared) {
-            (Some(client), _) => client.config().to_builder(),
+        use aws_sdk_bedrockagentruntime::config::Builder;
+
+        let (config, endpoint): (Builder, _) = match (&self.agent_sdk_client, shared) {
+            // the builder's endpoint and connections are bedrock-runtime's then
+            (Some(client), _) => (client.config().to_builder(), None),
             (None, _) if self.api_key.is_some() => return Err(NoAgent::ApiKey),
-            (None, Some(shared)) => shared.into(),
+            (None, Some(shared)) => (directed!(Builder::from(shared), self, pool), self.endpoint_url.clone()),
             (None, None) => return Err(NoAgent::Given),
         };
-        let config: aws_sdk_bedrockagentruntime::config::Builder = config;
-        Ok(Agent::new(tuned!(config.region(region.clone()), self, pool)))
+        Ok(Agent::new(tuned!(config.region(region.clone()), self), endpoint))
     }
 
     /// Whether an identity is given or can be found.

@@ -85,7 +85,12 @@ impl Sdk {
                 let carrier = self.agent.as_ref().map_err(|why| call.context.explain(why.error()))?;
                 let wire = Wire::new(&Agent::VEHICLE, call, streaming);
                 let sent = carrier.carry(wire.clone()).await;
-                (wire, sent.map_err(|error| agent::advise(self.unsent(error, "bedrock-agent-runtime"))))
+                (
+                    wire,
+                    sent.map_err(|error| {
+                        agent::advise(self.unsent(error, "bedrock-agent-runtime", carrier.endpoint()))
+                    }),
+                )
             }
             _ => {
                 let wire = Wire::new(&INVOKE_MODEL, call, streaming);
@@ -93,7 +98,7 @@ impl Sdk {
                 let carrier = self.client.invoke_model().model_id("carrier");
                 // boxed, since the SDK's future is large and would be copied with every future around it
                 let sent = wire.clone().ride(Box::pin(carrier.send())).await.map(drop);
-                (wire, sent.map_err(|error| self.unsent(error, "bedrock-runtime")))
+                (wire, sent.map_err(|error| self.unsent(error, "bedrock-runtime", self.endpoint.as_deref())))
             }
         };
         let mut context = wire.call().context.clone();
@@ -125,11 +130,11 @@ impl Sdk {
 
 impl Sdk {
     /// What it is that the SDK could not get an answer from a service for.
-    fn unsent<E>(&self, error: SdkError<E, HttpResponse>, service: &str) -> Error
+    fn unsent<E>(&self, error: SdkError<E, HttpResponse>, service: &str, endpoint: Option<&str>) -> Error
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        failure::from_sdk(error, service, self.endpoint.as_deref(), self.region.as_deref())
+        failure::from_sdk(error, service, endpoint, self.region.as_deref())
     }
 }
 

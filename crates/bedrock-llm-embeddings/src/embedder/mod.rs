@@ -194,6 +194,18 @@ impl<T: Element, S: EmbedService> Embedder<T, S> {
         }
     }
 
+    /// [`embed`](Self::embed) of queries: as [`embed_query`](Self::embed_query), of many, and with what they took.
+    ///
+    /// # Errors
+    /// As for [`embed`](Self::embed).
+    pub fn embed_queries(
+        &self,
+        queries: impl IntoIterator<Item: Into<EmbedInput>>,
+    ) -> impl Future<Output = Result<Embeddings<T>, EmbedError<T>>> + Send + 'static {
+        let outcome = self.all(self.plan.purposes.query.clone(), queries);
+        async { outcome.await.into_result() }
+    }
+
     /// What became of each input: its vector, or its error. Purposes are as for [`embed`](Self::embed).
     pub fn embed_each(
         &self,

@@ -1,6 +1,7 @@
 //! One piece of the documents: its call, its pages, and whether the answer can be right.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use bedrock_llm_schema::rerank::{RerankApi, RerankRequest};
 use bedrock_llm_schema::{Call, Error, ErrorKind, ModelId, Operation};
@@ -12,8 +13,8 @@ use super::reranker::{RerankService, Settings};
 use crate::same_model::is_same_model;
 use crate::similarity::Scored;
 
-/// An answer that cannot be right: the source of an [`Error`] of kind [`ErrorKind::AnswerInvalid`]. All documents of its
-/// call count as not ranked.
+/// An answer that cannot be right: the source of an [`Error`] of kind [`ErrorKind::AnswerInvalid`]. Documents of its call
+/// that have one score all the same are ranked; where it is not known whose the scores are, none of that answer is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RankingFault {
@@ -79,23 +80,27 @@ impl RankingFault {
     }
 }
 
-/// The best documents of a piece, by their places among all.
-#[derive(Debug)]
+/// What became of a piece: nothing that was answered, and so paid for, is lost where something fails.
+#[derive(Debug, Default)]
 pub(super) struct Outcome {
+    /// The best documents of the piece, by their places among all.
     pub(super) ranked: Vec<Scored>,
     pub(super) usage: RerankUsage,
-    pub(super) answered: ModelId,
+    /// Who ranked those.
+    pub(super) answered: Option<ModelId>,
     pub(super) request_id: Option<String>,
+    /// Why there are not as many as were asked for.
+    pub(super) failure: Option<Error>,
 }
 
 /// Asks for the best of a piece, as many as are wanted of all: any of them may be the best of all.
 pub(super) async fn rank<S: RerankService>(
     service: S,
-    settings: &Settings,
+    settings: Arc<Settings>,
     query: String,
     piece: Piece,
     top_n: Option<usize>,
-) -> Result<Outcome, Error> {
+) -> Outcome {
     let Piece { places, documents } = piece;
     let asked = top_n.map_or(places.len(), |top_n| top_n.min(places.len()));
     let mut request = RerankRequest::new(settings.model.clone(), query);
@@ -104,62 +109,93 @@ pub(super) async fn rank<S: RerankService>(
     request.api = settings.api;
     request.extra.clone_from(&settings.extra);
 
-    let mut pages = Pages { taken: vec![false; places.len()], places, ranked: Vec::new() };
-    let mut usage = RerankUsage::default();
-    let mut answered: Option<ModelId> = None;
+    let mut pages = Pages { taken: vec![None; places.len()], places };
+    let mut outcome = Outcome::default();
     loop {
         let page = request.next_token.clone();
         let mut call = Call::new(request);
         if let Some(options) = &settings.options {
             call = call.with_options(options.clone());
         }
-        let answer = service.clone().oneshot(call.clone()).await?;
-        if !answer.is_replayed {
-            usage.add(RerankUsage { input_tokens: answer.input_tokens.unwrap_or_default(), calls: 1 });
-        }
-        let request_id = answer.request_id;
-        let model = answer.answered_by.map_or_else(|| settings.model.clone(), |by| by.model);
-        let fault = |fault: RankingFault| fault.into_error(&model, settings.api, request_id.as_deref());
-        if let Some(others) = answered.as_ref().filter(|others| !is_same_model(others, &model)) {
-            return Err(fault(RankingFault::OtherModel { model: model.clone(), others: others.clone() }));
-        }
-        let found = answer.results.len();
-        for result in answer.results {
-            pages.take(result.index, result.relevance_score).map_err(fault)?;
-        }
-        let Some(token) = answer.next_token else {
-            let found = pages.ranked.len();
-            if found < asked {
-                return Err(fault(RankingFault::TooFew { asked, found }));
-            }
-            return Ok(Outcome { ranked: pages.ranked, usage, answered: model, request_id });
+        let answer = match service.clone().oneshot(call.clone()).await {
+            Ok(answer) => answer,
+            Err(error) => return outcome.failed(pages, error),
         };
-        if found == 0 || page.as_ref() == Some(&token) {
-            return Err(fault(RankingFault::Endless));
+        if !answer.is_replayed {
+            outcome
+                .usage
+                .add(RerankUsage { input_tokens: answer.input_tokens.unwrap_or_default(), calls: 1 });
         }
-        answered = Some(model);
-        request = call.into_request();
-        request.next_token = Some(token);
+        outcome.request_id = answer.request_id;
+        let model = answer.answered_by.map_or_else(|| settings.model.clone(), |by| by.model);
+        let others = outcome.answered.get_or_insert_with(|| model.clone());
+        let found = answer.results.len();
+        let fault = if is_same_model(others, &model) {
+            pages.take(answer.results.iter().map(|result| (result.index, result.relevance_score))).err()
+        } else {
+            Some(RankingFault::OtherModel { model: model.clone(), others: others.clone() })
+        };
+        let fault = match (fault, &answer.next_token) {
+            (Some(fault), _) => fault,
+            (None, None) => match pages.found() {
+                found if found < asked => RankingFault::TooFew { asked, found },
+                _ => return Outcome { ranked: pages.ranked(), ..outcome },
+            },
+            (None, token) if found == 0 || page == *token => RankingFault::Endless,
+            (None, _) => {
+                request = call.into_request();
+                request.next_token = answer.next_token;
+                continue;
+            }
+        };
+        let error = fault.into_error(&model, settings.api, outcome.request_id.as_deref());
+        return outcome.failed(pages, error);
+    }
+}
+
+impl Outcome {
+    fn failed(self, pages: Pages, error: Error) -> Self {
+        Self { ranked: pages.ranked(), failure: Some(error), ..self }
     }
 }
 
 /// Results as they come.
 struct Pages {
     places: Vec<usize>,
-    taken: Vec<bool>,
-    ranked: Vec<Scored>,
+    /// The score of each document that has one.
+    taken: Vec<Option<f32>>,
 }
 
 impl Pages {
-    fn take(&mut self, index: usize, score: f32) -> Result<(), RankingFault> {
+    /// Takes a page. One that ranks a document which was not sent counts nothing, since its places cannot be trusted. Of
+    /// two scores of one document none counts.
+    fn take(&mut self, results: impl Iterator<Item = (usize, f32)> + Clone) -> Result<(), RankingFault> {
         let documents = self.places.len();
-        let Some((place, taken)) = self.places.get(index).zip(self.taken.get_mut(index)) else {
+        if let Some((index, _)) = results.clone().find(|(index, _)| *index >= documents) {
             return Err(RankingFault::OutOfRange { index, documents });
-        };
-        if std::mem::replace(taken, true) {
-            return Err(RankingFault::Duplicate { index });
         }
-        self.ranked.push(Scored { index: *place, score });
-        Ok(())
+        let mut twice = vec![false; documents];
+        let mut first = None;
+        for (index, score) in results {
+            if let Some((taken, twice)) = self.taken.get_mut(index).zip(twice.get_mut(index))
+                && taken.replace(score).is_some()
+            {
+                *twice = true;
+                first = first.or(Some(index));
+            }
+        }
+        for (taken, twice) in self.taken.iter_mut().zip(twice) {
+            *taken = taken.filter(|_| !twice);
+        }
+        first.map_or(Ok(()), |index| Err(RankingFault::Duplicate { index }))
+    }
+
+    fn found(&self) -> usize {
+        self.taken.iter().flatten().count()
+    }
+
+    fn ranked(self) -> Vec<Scored> {
+        let scored = self.places.into_iter().zip(self.taken);
+        scored.filter_map(|(index, score)| Some(Scored { index, score: score? })).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Ranking: documents by how well they answer a query, however many there are.
 
 mod call;
+mod calls;
 mod document;
 mod error;
 mod pieces;
@@ -10,7 +11,7 @@ mod run;
 
 pub use call::RankingFault;
 pub use document::ToRerankDocument;
-pub use error::{PartialRanking, RerankError};
+pub use error::{PartialRanking, RefusedDocument, RerankError};
 pub use ranking::{Ranked, Ranking, RerankUsage};
 pub use reranker::{RerankService, Reranker};
 pub use run::Rerank;

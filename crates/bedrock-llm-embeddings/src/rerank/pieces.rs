@@ -22,6 +22,14 @@ pub(super) struct Piece {
     pub(super) documents: Vec<RerankDocument>,
 }
 
+impl Piece {
+    /// Of documents at some places, which go together.
+    pub(super) fn of<D: ToRerankDocument>(documents: &[D], places: Vec<usize>) -> Self {
+        let read = |place: &usize| documents.get(*place).map(ToRerankDocument::to_rerank_document);
+        Self { documents: places.iter().filter_map(read).collect(), places }
+    }
+}
+
 /// Divides the documents at some places, in order. Every piece but the last is as full as it can be, because each hundred
 /// documents of a call are paid for as one query.
 ///

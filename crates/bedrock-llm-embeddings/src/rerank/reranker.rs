@@ -1,6 +1,7 @@
 //! [`Reranker`] and its settings.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use bedrock_llm_client::Client;
@@ -16,11 +17,7 @@ use super::{PartialRanking, Ranking, Rerank, RerankError, ToRerankDocument};
 
 /// A service that ranks the documents of one call: a [`Client`], or any tower stack around one. Whatever fits has it.
 pub trait RerankService:
-    Service<Call<RerankRequest>, Response = RerankResponse, Error = Error, Future: Send>
-    + Clone
-    + Send
-    + Sync
-    + 'static
+    Service<Call<RerankRequest>, Response = RerankResponse, Error = Error, Future: Send> + Clone + Send + 'static
 {
 }
 
@@ -28,7 +25,6 @@ impl<S> RerankService for S where
     S: Service<Call<RerankRequest>, Response = RerankResponse, Error = Error, Future: Send>
         + Clone
         + Send
-        + Sync
         + 'static
 {
 }
@@ -79,8 +75,13 @@ const CONCURRENCY: usize = 8;
 ///   reranker scores each document by itself.
 /// - **Borrows.** A result has its score, the document's place, and the caller's document itself.
 /// - **Failures.** A call that fails, after the retries of the client, does not lose what others found: the
-///   [`RerankError`] has it, says which documents are missing, and [`resume`](Self::resume) asks for those alone. An
-///   error that [every call](bedrock_llm_client::batch::concerns_every_call) would meet stops the rest.
+///   [`RerankError`] has it, says which documents are missing, and [`resume`](Self::resume) asks for those alone. After an
+///   error that every call to the model would meet, as refused credentials or no access to it, no call is made, and those
+///   under way are waited for.
+/// - **Documents that cannot be ranked**, as blank ones, are not sent; a call that the service refuses for its content is
+///   halved until what is to blame stands alone. The others are ranked, and the error has their ranking:
+///   [`PartialRanking::refused`]. Where the first eight documents asked for alone are refused and nothing was ever ranked,
+///   the query may be to blame: the rest is missing.
 /// - **Cancellation.** Dropping the future drops the calls under way.
 #[derive(Clone)]
 pub struct Reranker<S = Client> {
@@ -96,6 +97,18 @@ pub(super) struct Settings {
     pub(super) max_documents: usize,
     pub(super) options: Option<Arc<CallOptions>>,
     pub(super) extra: Extra,
+}
+
+impl Settings {
+    /// Whether calls can be made by them.
+    pub(super) fn check(&self) -> Result<(), RerankError> {
+        for (setting, value) in [("concurrency", self.concurrency), ("max_documents", self.max_documents)] {
+            if value == 0 {
+                return Err(RerankError::OutOfRange { setting, range: "at least 1" });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Reranker<Client> {
@@ -162,17 +175,19 @@ impl<S> Reranker<S> {
         self
     }
 
-    /// How many calls of one ranking are under way at once, from 1; 0 counts as 1. The client's own limits hold beside it.
+    /// How many calls of one ranking are under way at once, from 1; with 0, to rank is an error. The client's own limits hold
+    /// beside it.
     #[must_use]
     pub fn concurrency(mut self, most: usize) -> Self {
-        self.change().concurrency = most.max(1);
+        self.change().concurrency = most;
         self
     }
 
-    /// How many documents go into one call, from 1; 0 counts as 1. More than the model takes are refused by the service.
+    /// How many documents go into one call, from 1; with 0, to rank is an error. More than the model takes are refused by the
+    /// service.
     #[must_use]
     pub fn max_documents(mut self, most: usize) -> Self {
-        self.change().max_documents = most.max(1);
+        self.change().max_documents = most;
         self
     }
 
@@ -194,6 +209,11 @@ impl<S> Reranker<S> {
         let Settings { max_documents, extra, .. } = &*self.settings;
         let around = json_bytes(query).saturating_add(json_bytes(extra)).saturating_add(FRAME);
         Limits { documents: *max_documents, bytes: BODY.saturating_sub(around) }
+    }
+
+    /// Whether calls can be made by its settings.
+    pub(crate) fn check(&self) -> Result<(), RerankError> {
+        self.settings.check()
     }
 
     fn change(&mut self) -> &mut Settings {
@@ -239,13 +259,14 @@ impl<S: RerankService> Reranker<S> {
     ///
     /// # Errors
     /// As for a first try, and where the documents or the model are not those of before. Whether the documents are the
-    /// same is known by their number alone: they must be.
-    pub async fn resume<'a, D: ToRerankDocument + Sync>(
+    /// same is known by their number alone: they must be. Where another model ranks by failover, the scores of before and of
+    /// now are not mixed; [`PartialRanking::forget`] is the way out.
+    pub fn resume<'a, D: ToRerankDocument + Sync>(
         &self,
         partial: PartialRanking,
         documents: &'a [D],
-    ) -> Result<Ranking<'a, D>, RerankError> {
-        super::run::resume(self, partial, documents).await
+    ) -> impl Future<Output = Result<Ranking<'a, D>, RerankError>> + Send + use<'a, D, S> {
+        super::run::resume(self.clone(), partial, documents)
     }
 }
 

@@ -4,22 +4,14 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use bedrock_llm_client::batch::concerns_every_call;
-use bedrock_llm_schema::Error;
-use futures_util::stream::{self, StreamExt as _};
-
-use super::call::{self, Outcome, RankingFault};
-use super::pieces::pieces;
-use super::{
-    PartialRanking, Ranked, Ranking, RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument,
-};
+use super::calls::Calls;
+use super::{PartialRanking, Ranking, RerankError, RerankService, RerankUsage, Reranker, ToRerankDocument};
 use crate::same_model::is_same_model;
-use crate::similarity::best_first;
 
 /// A ranking to come, made by [`Reranker::rerank`]; `.await` runs it.
 ///
 /// # Errors
-/// [`RerankError`]. Nothing is sent where there are no documents, or none are asked for.
+/// [`RerankError`]. Nothing is sent where there are no documents, none are asked for, or a setting is out of range.
 #[must_use = "a ranking does nothing until it is awaited"]
 pub struct Rerank<'a, D, S = bedrock_llm_client::Client> {
     pub(super) reranker: Reranker<S>,
@@ -53,6 +45,7 @@ impl<'a, D: ToRerankDocument + Sync, S: RerankService> IntoFuture for Rerank<'a,
             let nothing = PartialRanking {
                 ranked: Vec::new(),
                 missing: (0..documents.len()).collect(),
+                refused: Vec::new(),
                 usage: RerankUsage::default(),
                 query,
                 top_n,
@@ -60,7 +53,7 @@ impl<'a, D: ToRerankDocument + Sync, S: RerankService> IntoFuture for Rerank<'a,
                 model: reranker.model().clone(),
                 answered: None,
             };
-            resume(&reranker, nothing, documents).await
+            resume(reranker, nothing, documents).await
         })
     }
 }
@@ -78,88 +71,21 @@ impl<D, S> fmt::Debug for Rerank<'_, D, S> {
 
 /// Ranks what is missing. A first try is one of which nothing came yet.
 pub(super) async fn resume<'a, D: ToRerankDocument + Sync, S: RerankService>(
-    reranker: &Reranker<S>,
-    mut partial: PartialRanking,
+    reranker: Reranker<S>,
+    partial: PartialRanking,
     documents: &'a [D],
 ) -> Result<Ranking<'a, D>, RerankError> {
+    reranker.check()?;
     if partial.documents != documents.len() {
         return Err(RerankError::OtherDocuments { wanted: partial.documents, found: documents.len() });
     }
     if !is_same_model(&partial.model, reranker.model()) {
         return Err(RerankError::OtherModel { wanted: partial.model, found: reranker.model().clone() });
     }
-    let missing = std::mem::take(&mut partial.missing);
-    let mut is_missing = vec![false; documents.len()];
-    mark(&mut is_missing, &missing, true);
-    let failed = rank_all(reranker, &mut partial, documents, missing, &mut is_missing).await;
-
-    partial
-        .ranked
-        .sort_unstable_by(|one, other| best_first((one.score, one.index), (other.score, other.index)));
-    partial.ranked.truncate(partial.top_n.unwrap_or(usize::MAX));
-    if let Err(cause) = failed {
-        let missing = is_missing.iter().enumerate().filter(|(_, is_missing)| **is_missing);
-        partial.missing = missing.map(|(place, _)| place).collect();
-        return Err(RerankError::Incomplete { partial: Box::new(partial), cause });
-    }
-    let ranked = partial.ranked.iter().filter_map(|one| {
-        Some(Ranked { index: one.index, score: one.score, document: documents.get(one.index)? })
-    });
-    Ok(Ranking { results: ranked.collect(), usage: partial.usage })
-}
-
-/// Asks for all pieces, a few at a time, and gives the first failure at the end.
-async fn rank_all<D: ToRerankDocument + Sync, S: RerankService>(
-    reranker: &Reranker<S>,
-    partial: &mut PartialRanking,
-    documents: &[D],
-    missing: Vec<usize>,
-    is_missing: &mut [bool],
-) -> Result<(), Error> {
-    let (query, top_n) = (partial.query.clone(), partial.top_n);
-    let pieces = pieces(documents, missing.into_iter(), reranker.limits(&query));
-    let calls =
-        pieces.map(|piece| {
-            let (service, query) = (reranker.service.clone(), query.clone());
-            async move {
-                (piece.places.clone(), call::rank(service, &reranker.settings, query, piece, top_n).await)
-            }
-        });
-    let mut calls = stream::iter(calls).buffer_unordered(reranker.settings.concurrency);
-    let mut first = Ok(());
-    while let Some((places, outcome)) = calls.next().await {
-        let outcome = outcome.and_then(|outcome| keep(reranker, partial, outcome));
-        match outcome {
-            Ok(()) => mark(is_missing, &places, false),
-            Err(error) => {
-                let is_over = concerns_every_call(&error);
-                first = first.and(Err(error));
-                if is_over {
-                    break;
-                }
-            }
-        }
-    }
-    first
-}
-
-/// Takes in what a call found, if its scores can be compared with those before.
-fn keep<S>(reranker: &Reranker<S>, partial: &mut PartialRanking, outcome: Outcome) -> Result<(), Error> {
-    partial.usage.add(outcome.usage);
-    let Outcome { ranked, answered: model, request_id, .. } = outcome;
-    let others = partial.answered.get_or_insert_with(|| model.clone());
-    if !is_same_model(others, &model) {
-        let fault = RankingFault::OtherModel { model: model.clone(), others: others.clone() };
-        return Err(fault.into_error(&model, reranker.settings.api, request_id.as_deref()));
-    }
-    partial.ranked.extend(ranked);
-    Ok(())
-}
-
-fn mark(marks: &mut [bool], places: &[usize], is_missing: bool) {
-    for place in places {
-        if let Some(mark) = marks.get_mut(*place) {
-            *mark = is_missing;
-        }
+    let (partial, failure) = Calls::new(reranker, partial, documents).run().await;
+    let failure = failure.or_else(|| Some(partial.refused.first()?.error.duplicate()));
+    match failure {
+        Some(cause) => Err(RerankError::Incomplete { partial: Box::new(partial), cause }),
+        None => partial.into_ranking(documents),
     }
 }

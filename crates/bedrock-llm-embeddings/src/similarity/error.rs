@@ -1,8 +1,8 @@
 //! What cannot be compared.
 
-use bedrock_llm_schema::ModelId;
+use bedrock_llm_schema::{Error, ErrorKind, ModelId};
 
-/// Vectors that cannot be compared.
+/// Vectors that cannot be compared. It becomes an [`Error`] by `?`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimilarityError {
@@ -14,7 +14,7 @@ pub enum SimilarityError {
         /// How many numbers the second has, which are those searched in a search.
         right: usize,
     },
-    /// A vector of zeros, or without numbers, has no direction that an angle could be measured to.
+    /// A vector of zeros (of `u8`: of 128), or without numbers, has no direction that an angle could be measured to.
     #[error("a vector of zeros has no direction; compare by distance, or leave it out")]
     Zero,
     /// What is searched with has a number that is NaN or infinite.
@@ -31,4 +31,11 @@ pub enum SimilarityError {
         /// The model that made the second, which is that of the vectors searched in a search.
         right: ModelId,
     },
+}
+
+/// An error of kind [`ErrorKind::InvalidRequest`].
+impl From<SimilarityError> for Error {
+    fn from(error: SimilarityError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error.to_string()).with_source(error)
+    }
 }

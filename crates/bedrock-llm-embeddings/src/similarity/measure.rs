@@ -7,7 +7,8 @@ use super::{Number, SimilarityError};
 
 /// The dot product: more is more alike. Of vectors of length 1 it is the [`cosine`], and quicker.
 ///
-/// Sums of bytes are exact until they are rounded to an `f32`; they are taken as they stand.
+/// Sums of bytes are exact until they are rounded to an `f32`. An `i8` is taken as it stands, a `u8` less 128: see
+/// [`Metric`](super::Metric).
 ///
 /// ```
 /// use bedrock_llm_embeddings::similarity::dot;
@@ -27,7 +28,7 @@ pub fn dot<T: Number>(left: &[T], right: &[T]) -> Result<f32, SimilarityError> {
 
 /// The cosine of the angle between them, from -1 to 1: 1 for one direction, 0 for a right angle, -1 for opposite ones.
 ///
-/// It does not depend on how long they are. NaN where one of their numbers is NaN or infinite.
+/// It does not depend on how long they are. Of `u8` it is that of the vectors less 128: see [`Metric`](super::Metric). NaN where one of their numbers is NaN or infinite.
 ///
 /// ```
 /// use bedrock_llm_embeddings::similarity::{SimilarityError, cosine};
@@ -123,9 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_compared_as_they_stand() {
+    fn bytes_are_compared_from_their_zero() {
         assert_eq!(cosine(&[100i8, 0], &[-3, 0]).unwrap(), -1.0);
-        assert_eq!(cosine(&[255u8, 255], &[1, 1]).unwrap(), 1.0);
+        assert_eq!(cosine(&[255u8, 255], &[129, 129]).unwrap(), 1.0);
+        assert_eq!(cosine(&[255u8, 255], &[1, 1]).unwrap(), -1.0);
+        assert_eq!(dot(&[228u8, 28], &[129, 127]), dot(&[100i8, -100], &[1, -1]));
+        assert_eq!(cosine(&[128u8, 128], &[1, 1]), Err(SimilarityError::Zero));
         assert_eq!(euclidean_squared(&[0u8], &[255]).unwrap(), 65_025.0);
         assert_eq!(cosine(&[0i8, 0], &[1, 1]), Err(SimilarityError::Zero));
     }

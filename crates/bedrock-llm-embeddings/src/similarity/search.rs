@@ -9,10 +9,14 @@ use super::kernel::{Sums, differing_bits};
 use super::measure::{cosine_with, square};
 
 /// How vectors of numbers are compared in a search. Whichever it is, the better score is the higher one.
+///
+/// A `u8` counts less 128: its vectors are taken for those of `i8`, from -128 to 127, moved to 0 to 255, so that its zero
+/// is 128 and both types rank alike. The ranges are those of Cohere's `int8` and `uint8`; that the one is the other moved is
+/// how this crate reads them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Metric {
-    /// By the angle; the score is the [`cosine`](super::cosine()), from -1 to 1. A row of zeros scores NaN.
+    /// By the angle; the score is the [`cosine`](super::cosine()), from -1 to 1. A row of zeros (of `u8`: of 128) scores NaN.
     #[default]
     Cosine,
     /// By the [dot product](super::dot()), which is the score. The same order as [`Cosine`](Self::Cosine) where all

@@ -17,6 +17,10 @@ impl Agent {
         match *self {}
     }
 
+    pub(in super::super) fn endpoint(&self) -> Option<&str> {
+        match *self {}
+    }
+
     pub(in super::super) async fn carry(
         &self,
         _wire: Wire,

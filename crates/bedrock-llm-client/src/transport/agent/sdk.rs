@@ -17,6 +17,8 @@ pub(crate) struct Agent {
     config: Config,
     /// Made when it is first needed, which it never is by most programs.
     client: Arc<OnceLock<Client>>,
+    /// For messages.
+    endpoint: Option<String>,
 }
 
 impl Agent {
@@ -26,15 +28,19 @@ impl Agent {
         failure: |metadata| ErasedError::erase(RerankError::generic(metadata)),
     };
 
-    /// Over a configuration whose retries are off.
-    pub(crate) fn new(config: Builder) -> Self {
-        Self { config: config.interceptor(Carrier).build(), client: Arc::default() }
+    /// Over a configuration whose retries are off; `endpoint` is for messages.
+    pub(crate) fn new(config: Builder, endpoint: Option<String>) -> Self {
+        Self { config: config.interceptor(Carrier).build(), client: Arc::default(), endpoint }
+    }
+
+    pub(in super::super) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// The same in another region.
     pub(in super::super) fn in_region(&self, region: &str) -> Self {
         let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
-        Self { config, client: Arc::default() }
+        Self { config, client: Arc::default(), endpoint: self.endpoint.clone() }
     }
 
     /// Runs the SDK's `Rerank` with an exchange in the place of its own.

@@ -56,6 +56,22 @@ proptest! {
     }
 
     #[test]
+    fn unsigned_bytes_rank_as_signed_ones(
+        rows in prop::collection::vec(any::<[i8; 3]>(), 1..40),
+        query: [i8; 3],
+        place in 0usize..3,
+    ) {
+        prop_assume!(query != [0; 3]);
+        let unsigned = |byte: i8| byte.wrapping_add(-128) as u8;
+        let signed: Vec<i8> = rows.into_iter().flatten().collect();
+        let shifted = Matrix::from_values(signed.iter().copied().map(unsigned).collect(), 3).unwrap();
+        let signed = Matrix::from_values(signed, 3).unwrap();
+        let wanted = top_k(&signed, &query, 40, METRICS[place]).unwrap();
+        let found = top_k(&shifted, &query.map(unsigned), 40, METRICS[place]).unwrap();
+        prop_assert_eq!(bits(&found), bits(&wanted));
+    }
+
+    #[test]
     fn bits_are_searched_too(rows in prop::collection::vec(any::<[u8; 3]>(), 0..30), query: [u8; 3], k in 0usize..40) {
         let rows = Matrix::from_values(rows.into_iter().flatten().map(Bits).collect(), 3).unwrap();
         let query = query.map(Bits);
