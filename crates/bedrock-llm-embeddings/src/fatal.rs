@@ -7,7 +7,8 @@ use bedrock_llm_schema::{Error, ErrorKind, ThrottleScope};
 /// the client's settings, access to the model, its id, a quota that waiting for a while does not refill.
 ///
 /// More than [`concerns_every_call`] has, which is of calls to any model.
-pub(crate) fn is_fatal(error: &Error) -> bool {
+#[must_use]
+pub fn is_fatal(error: &Error) -> bool {
     concerns_every_call(error)
         || matches!(
             error.kind(),

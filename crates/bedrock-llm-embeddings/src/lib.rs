@@ -21,5 +21,6 @@ pub use config::EmbedConfigError;
 pub use embedder::{EmbedService, EmbedStream, Embedder, EmbedderBuilder, LongText};
 pub use embeddings::{EmbedUsage, Embeddings};
 pub use error::{EmbedError, FailedInput};
+pub use fatal::is_fatal;
 pub use normalize::{ShortenError, ZeroRows, ZeroVector, normalize, normalize_rows, truncate_dimensions};
 pub use outcome::EmbedOutcome;

@@ -5,8 +5,8 @@ use std::fmt::{Display, from_fn};
 use std::time::Duration;
 
 use anyhow::bail;
-use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_embeddings::EmbedUsage;
+use bedrock_llm_embeddings::is_fatal;
 use bedrock_llm_schema::Error;
 use bedrock_llm_schema::model::Cost;
 use serde_json::Value;
@@ -68,7 +68,7 @@ impl Desk {
                 let vector = T::json(vector, digits)?;
                 self.record(&label, Cell::Empty, Cell::Json(&vector))?;
             }
-            Err(error) if concerns_every_call(error) => {}
+            Err(error) if is_fatal(error) => {}
             Err(error) => self.fail(&label, &error.into(), &print::in_our_words(error))?,
         }
         self.settle_bad()

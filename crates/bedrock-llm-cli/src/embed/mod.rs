@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use anyhow::{Context as _, ensure};
-use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_client::{Client, ClientConfig};
+use bedrock_llm_embeddings::is_fatal;
 use bedrock_llm_embeddings::{EmbedError, Embedder, Embeddings, LongText};
 use bedrock_llm_schema::embed::{Bits, EmbedPurpose, EmbeddingType};
 use bedrock_llm_schema::{ModelId, Usage};
@@ -342,7 +342,7 @@ impl Run<'_> {
                     desk.settle(result, self.digits)?;
                 }
                 let mut failed = outcome.into_failed().into_iter();
-                Ok(failed.find(|failed| concerns_every_call(&failed.error)).map(|failed| failed.error))
+                Ok(failed.find(|failed| is_fatal(&failed.error)).map(|failed| failed.error))
             }
         }
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{bail, ensure};
-use bedrock_llm_client::batch::concerns_every_call;
 use bedrock_llm_client::{Client, ClientConfig};
+use bedrock_llm_embeddings::is_fatal;
 use bedrock_llm_embeddings::rerank::{RerankError, Reranker};
 use bedrock_llm_embeddings::similarity::Scored;
 use bedrock_llm_schema::ModelId;
@@ -281,7 +281,7 @@ impl Run<'_> {
             };
             match ranking {
                 Err(error) => match error.cause() {
-                    Some(cause) if !concerns_every_call(cause) => {
+                    Some(cause) if !is_fatal(cause) => {
                         failed += 1;
                         self.show.say(format_args!("{}: {}", query.place, print::in_our_words(cause)));
                         writer.failure(&query, &cause.into())?;
@@ -360,7 +360,7 @@ impl Run<'_> {
                 Err(RerankError::Incomplete { partial, cause, .. })
                     if partial.missing.len() < self.documents.content.len()
                         && may_be_mended(&cause)
-                        && !concerns_every_call(&cause) =>
+                        && !is_fatal(&cause) =>
                 {
                     self.reranker.resume(*partial, &self.documents.content).await
                 }
