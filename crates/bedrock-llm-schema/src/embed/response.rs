@@ -1,12 +1,9 @@
 //! Embeddings, as they come back.
 
-use std::fmt;
-use std::mem::size_of;
-use std::sync::Arc;
-
 use super::{Element, Matrix, Vectors};
-use crate::response::{AnsweredBy, Replayable, Response, Usage, json_bytes};
+use crate::response::{AnsweredBy, Response, Usage};
 use crate::wire::Extra;
+use std::fmt;
 
 /// One vector per input, in the order of the inputs.
 #[derive(Clone, Default, PartialEq)]
@@ -47,25 +44,6 @@ impl Response for EmbedResponse {
 
     fn set_answered_by(&mut self, who: AnsweredBy) {
         self.answered_by = Some(Box::new(who));
-    }
-}
-
-/// Kept as it is.
-impl Replayable for EmbedResponse {
-    type Kept = Self;
-
-    fn record(self, keep: impl FnOnce(Self) + Send + 'static) -> Self {
-        keep(self.clone());
-        self
-    }
-
-    fn replay(kept: &Arc<Self>) -> Option<Self> {
-        Some(Self { is_replayed: true, ..Self::clone(kept) })
-    }
-
-    fn kept_bytes(kept: &Self) -> usize {
-        let numbers = kept.vectors.iter().map(Vectors::bytes).sum::<usize>();
-        size_of::<Self>() + numbers + json_bytes(&kept.extra)
     }
 }
 

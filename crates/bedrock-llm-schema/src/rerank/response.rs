@@ -1,10 +1,7 @@
 //! A ranking, as it comes back.
 
-use std::mem::size_of;
-use std::sync::Arc;
-
 use super::RerankDocument;
-use crate::response::{AnsweredBy, Replayable, Response, Usage, json_bytes};
+use crate::response::{AnsweredBy, Response, Usage};
 use crate::wire::Extra;
 
 /// Documents by how well they answer, the best first.
@@ -54,23 +51,5 @@ impl Response for RerankResponse {
 
     fn set_answered_by(&mut self, who: AnsweredBy) {
         self.answered_by = Some(Box::new(who));
-    }
-}
-
-/// Kept as it is.
-impl Replayable for RerankResponse {
-    type Kept = Self;
-
-    fn record(self, keep: impl FnOnce(Self) + Send + 'static) -> Self {
-        keep(self.clone());
-        self
-    }
-
-    fn replay(kept: &Arc<Self>) -> Option<Self> {
-        Some(Self { is_replayed: true, ..Self::clone(kept) })
-    }
-
-    fn kept_bytes(kept: &Self) -> usize {
-        size_of::<Self>() + json_bytes(kept)
     }
 }

@@ -5,9 +5,10 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use super::Response;
-use crate::CountTokensResponse;
-use crate::InvokeResponse;
+use crate::embed::{EmbedResponse, Vectors};
 use crate::guardrail::ApplyGuardrailResponse;
+use crate::rerank::RerankResponse;
+use crate::{CountTokensResponse, InvokeResponse};
 
 /// An answer that can be kept, and given again to who asks the same.
 ///
@@ -30,23 +31,39 @@ pub trait Replayable: Response + Sized {
     fn kept_bytes(kept: &Self::Kept) -> usize;
 }
 
-/// Kept as it is. Whether a native answer was cut off is not told from its body.
-impl Replayable for InvokeResponse {
-    type Kept = Self;
+/// For answers that are kept as they are, and say of themselves that they are given again.
+macro_rules! keep_whole {
+    ($($answer:ty: $bytes:expr;)*) => {$(
+        impl Replayable for $answer {
+            type Kept = Self;
 
-    fn record(self, keep: impl FnOnce(Self) + Send + 'static) -> Self {
-        keep(self.clone());
-        self
-    }
+            fn record(self, keep: impl FnOnce(Self) + Send + 'static) -> Self {
+                keep(self.clone());
+                self
+            }
 
-    fn replay(kept: &Arc<Self>) -> Option<Self> {
-        Some(Self { is_replayed: true, ..Self::clone(kept) })
-    }
+            fn replay(kept: &Arc<Self>) -> Option<Self> {
+                Some(Self { is_replayed: true, ..Self::clone(kept) })
+            }
 
-    fn kept_bytes(kept: &Self) -> usize {
+            fn kept_bytes(kept: &Self) -> usize {
+                let bytes: fn(&Self) -> usize = $bytes;
+                size_of::<Self>() + bytes(kept)
+            }
+        }
+    )*};
+}
+
+keep_whole! {
+    // whether a native answer was cut off is not told from its body
+    InvokeResponse: |kept| {
         let headers = kept.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        size_of::<Self>() + kept.body.len() + headers
-    }
+        kept.body.len() + headers
+    };
+    EmbedResponse: |kept| {
+        kept.vectors.iter().map(Vectors::bytes).sum::<usize>() + json_bytes(&kept.extra)
+    };
+    RerankResponse: |kept| json_bytes(kept);
 }
 
 macro_rules! keep_as_json {
