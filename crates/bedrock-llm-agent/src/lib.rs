@@ -2,6 +2,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod context;
+pub mod memory;
+pub mod run;
+pub mod store;
 pub mod tool;
 
 pub use bedrock_llm_macros::tool;

@@ -139,7 +139,7 @@ impl Client {
                     Err(error) => return Err(with_last(error, last, usage)),
                 };
                 attempts += 1;
-                add(&mut usage, &response.usage);
+                usage += &response.usage;
                 let found = match shape.judge::<T>(&response) {
                     Ok((_, value)) => return Ok(Extracted { value, road, attempts, usage, response }),
                     Err(found) => found,
@@ -196,20 +196,5 @@ fn with_last(error: Error, last: Option<ChatResponse>, usage: Usage) -> Error {
     match last {
         Some(last) if error.partial().is_none() => error.with_partial(ChatResponse { usage, ..last }),
         _ => error,
-    }
-}
-
-fn add(sum: &mut Usage, one: &Usage) {
-    let both = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        _ => a.or(b),
-    };
-    sum.input_tokens = sum.input_tokens.saturating_add(one.input_tokens);
-    sum.output_tokens = sum.output_tokens.saturating_add(one.output_tokens);
-    sum.total_tokens = sum.total_tokens.saturating_add(one.total_tokens);
-    sum.cache_read_input_tokens = both(sum.cache_read_input_tokens, one.cache_read_input_tokens);
-    sum.cache_write_input_tokens = both(sum.cache_write_input_tokens, one.cache_write_input_tokens);
-    if let Some(details) = &one.cache_details {
-        sum.cache_details.get_or_insert_default().extend(details.iter().cloned());
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
+use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Price, Prices, TokenPrice};
+use super::{Price, PriceError, Prices, TokenPrice};
 use crate::Usage;
 use crate::content::CacheTtl;
 use crate::request::ServiceTierType;
@@ -77,6 +78,25 @@ impl Serialize for Cost {
     }
 }
 
+/// A plain decimal such as `2.50`.
+impl FromStr for Cost {
+    type Err = PriceError;
+
+    fn from_str(text: &str) -> Result<Self, PriceError> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let fraction: Price = format!("0.{fraction}").parse().map_err(|_| PriceError::of(text))?;
+        let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+        let whole: u128 = whole.parse().ok().filter(|_| is_number).ok_or_else(|| PriceError::of(text))?;
+        Ok(Self(whole.saturating_mul(10_u128.pow(SCALE))) + Self::of(1, fraction))
+    }
+}
+
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 impl Prices {
     /// What a call cost by these prices; `None` where the price of anything it used is not known. An answer that a
     /// client's own cache gave [again](Usage::is_replayed) costs nothing.
@@ -134,6 +154,17 @@ mod tests {
 
     fn cost(usage: &Usage, tier: Option<&ServiceTierType>) -> String {
         prices().cost(usage, tier).map_or_else(|| "unknown".to_owned(), |cost| cost.to_string())
+    }
+
+    #[test]
+    fn decimals_are_read_as_they_are_written() {
+        for text in ["0", "0.00018", "12.5", "10000000000.0000000000000000001"] {
+            assert_eq!(text.parse::<Cost>().unwrap().to_string(), text);
+        }
+        assert_eq!(serde_json::from_value::<Cost>(json!("2.50")).unwrap().to_string(), "2.5");
+        for text in ["", ".5", "1.", "-1", "+1", "1e3", "a", "1.2.3"] {
+            assert!(text.parse::<Cost>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub struct Price {
 #[error("`{0}` is not a price, write US dollars for one unit as a plain decimal such as \"0.000003\"")]
 pub struct PriceError(String);
 
+impl PriceError {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl Price {
     /// One US cent.
     pub const CENT: Self = Self { mantissa: 1, scale: 2 };

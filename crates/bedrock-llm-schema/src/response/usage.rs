@@ -1,5 +1,7 @@
 //! What a call used, as the service reports it.
 
+use std::ops::AddAssign;
+
 use crate::content::CacheTtl;
 use crate::wire::wire_struct;
 
@@ -91,6 +93,30 @@ impl Usage {
     }
 }
 
+/// Several calls together: each bucket is the sum. What a cache answered again is not paid again, so that the whole is
+/// [replayed](Usage::is_replayed) only where the parts are.
+impl AddAssign<&Usage> for Usage {
+    fn add_assign(&mut self, other: &Usage) {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
+        self.cache_read_input_tokens = sum(self.cache_read_input_tokens, other.cache_read_input_tokens);
+        self.cache_write_input_tokens = sum(self.cache_write_input_tokens, other.cache_write_input_tokens);
+        for detail in other.cache_details.iter().flatten() {
+            let details = self.cache_details.get_or_insert_default();
+            match details.iter_mut().find(|known| known.ttl == detail.ttl) {
+                Some(known) => known.input_tokens = known.input_tokens.saturating_add(detail.input_tokens),
+                None => details.push(detail.clone()),
+            }
+        }
+        self.is_replayed &= other.is_replayed;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +132,25 @@ mod tests {
         assert_eq!(usage.cache_write_with(&CacheTtl::OneHour), 956);
         assert_eq!(usage.cache_write_with(&CacheTtl::FiveMinutes), 1000);
         assert_eq!(Usage::new(1, 2).total(), 3);
+    }
+
+    #[test]
+    fn several_calls_are_added_bucket_by_bucket() {
+        let one: Usage = serde_json::from_value(serde_json::json!({
+            "inputTokens": 3, "outputTokens": 4, "totalTokens": 17, "cacheWriteInputTokens": 10,
+            "cacheDetails": [{"ttl": "1h", "inputTokens": 10}]
+        }))
+        .unwrap();
+        let mut sum = Usage::new(1, 1);
+        sum += &one;
+        sum += &one;
+        assert_eq!((sum.input_tokens, sum.output_tokens, sum.total_tokens), (7, 9, 36));
+        assert_eq!((sum.cache_read_input_tokens, sum.cache_write(), sum.total()), (None, 20, 36));
+        assert_eq!(sum.cache_write_with(&CacheTtl::OneHour), 20);
+        let mut replayed = Usage { is_replayed: true, ..one.clone() };
+        replayed += &Usage { is_replayed: true, ..one.clone() };
+        assert!(replayed.is_replayed);
+        replayed += &one;
+        assert!(!replayed.is_replayed);
     }
 }
