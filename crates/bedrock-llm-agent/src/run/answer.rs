@@ -51,7 +51,7 @@ impl Run {
             .map(ToolCall::new)
             .collect();
         match self.conversation.push(message.clone()) {
-            Ok(()) => {}
+            Ok(()) => self.said.push(message.clone()),
             // an answer without content is none, and the history does without it
             Err(error) if says_nothing(&error) => {}
             Err(error) => return Err(error.into()),

@@ -101,6 +101,8 @@ pub enum AgentStop {
     Suspended,
     /// The run was cancelled.
     Cancelled,
+    /// A hook said so, for this reason.
+    Hook(String),
     /// A guardrail stepped in.
     GuardrailIntervened,
     /// A content filter stepped in.

@@ -18,6 +18,8 @@ pub use call::{IllegalTransition, ToolCall, ToolCallState};
 pub use limits::{AgentStop, Budget, OnMaxTokens, RunLimits, Spent};
 use repeats::Repeats;
 
+use crate::ToolError;
+
 /// A run: a conversation in which a model calls tools until it has answered.
 ///
 /// It is a state machine that does nothing by itself: [`next`](Self::next) says what is to be done, the other methods take
@@ -31,6 +33,9 @@ pub struct Run {
     #[serde(default)]
     finished: Vec<ToolCall>,
     progress: Progress,
+    /// What was said since it was asked last, for a transcript.
+    #[serde(skip)]
+    said: Vec<Message>,
 }
 
 /// How far a run has come, beside its conversation and its finished calls.
@@ -121,13 +126,13 @@ impl Run {
             time: Duration::ZERO,
             message: None,
         };
-        Ok(Self { conversation, finished: Vec::new(), progress })
+        Ok(Self { conversation, finished: Vec::new(), progress, said: Vec::new() })
     }
 
     /// Puts a run together again from what a store keeps of it.
     #[must_use]
     pub fn restore(conversation: Conversation, finished: Vec<ToolCall>, progress: Progress) -> Self {
-        Self { conversation, finished, progress }
+        Self { conversation, finished, progress, said: Vec::new() }
     }
 
     /// What is to be done next. Asking twice changes nothing.
@@ -179,10 +184,11 @@ impl Run {
     }
 
     fn give_results(&mut self, calls: &[ToolCall]) {
-        let results = calls.iter().filter_map(|call| call.result().cloned());
+        let results = Message::new(Role::User, calls.iter().filter_map(|call| call.result().cloned()));
         // the calls of a round are those of the last turn, each with one result
-        let pushed = self.conversation.push_results(results);
+        let pushed = self.conversation.push(results.clone());
         debug_assert!(pushed.is_ok(), "{pushed:?}");
+        self.said.push(results);
     }
 
     fn stop(&mut self, stop: AgentStop) -> Step {
@@ -235,14 +241,25 @@ impl Run {
         Ok(call)
     }
 
-    /// A call may be run, with these arguments where they are not the model's. The history keeps the model's.
+    /// A human lets a call be run, with these arguments where they are not the model's. The history keeps the model's.
     ///
     /// # Errors
     /// When the call is not pending.
-    pub fn allow(&mut self, id: &str, input: Option<Value>) -> Result<&ToolCall, RunError> {
+    pub fn allow(&mut self, id: &str, input: Option<Value>) -> Result<(), RunError> {
         let call = self.call_mut(id)?;
-        call.allow(input)?;
-        Ok(call)
+        call.allow()?;
+        match input {
+            Some(input) => Ok(call.change(input)?),
+            None => Ok(()),
+        }
+    }
+
+    /// A call is to be run with other arguments. The history keeps the model's.
+    ///
+    /// # Errors
+    /// When the call is not pending.
+    pub fn change(&mut self, id: &str, input: Value) -> Result<(), RunError> {
+        Ok(self.call_mut(id)?.change(input)?)
     }
 
     /// Ends the run. Calls that are not done are cancelled, and told so; the conversation is sound and can go on.
@@ -267,6 +284,22 @@ impl Run {
         }
         self.finished.extend(calls);
         self.progress.phase = Phase::Done(stop);
+    }
+
+    /// A call came out, with this told to the model.
+    pub(crate) fn settle(
+        &mut self,
+        id: &str,
+        failure: Option<&ToolError>,
+        result: ToolResultBlock,
+    ) -> Result<&ToolCall, RunError> {
+        let state = match failure {
+            None => ToolCallState::Complete,
+            Some(ToolError::Denied { .. }) => ToolCallState::Denied,
+            Some(ToolError::Cancelled) => ToolCallState::Cancelled,
+            Some(_) => ToolCallState::Failed,
+        };
+        self.finish(id, state, failure.map(|error| error.kind().to_owned()), result)
     }
 
     /// Adds to the time at work.
@@ -300,6 +333,11 @@ impl Run {
     /// The conversation, to be pruned by a memory while the model is to be asked.
     pub(crate) fn conversation_mut(&mut self) -> &mut Conversation {
         &mut self.conversation
+    }
+
+    /// Hands over the turns that were said since it was asked last.
+    pub(crate) fn take_said(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.said)
     }
 
     /// The conversation, to keep.
