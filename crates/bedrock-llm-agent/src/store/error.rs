@@ -11,6 +11,14 @@ pub enum StoreError {
     /// Others were faster.
     #[error(transparent)]
     Conflict(Box<Conflict>),
+    /// A session or a snapshot cannot be called this.
+    #[error("this cannot be the name of a {what}: {problem}")]
+    BadName {
+        /// `session` or `snapshot`.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is no such session.
     #[error("there is no session `{session}`")]
     NoSession {

@@ -1,13 +1,18 @@
 //! Where sessions live: conversations, tool calls and state, kept turn by turn.
 
 mod error;
+mod fold;
+mod memory;
+mod name;
 mod session;
+mod time;
 
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 
 pub use error::{Conflict, StoreError};
+pub use memory::MemoryStore;
 pub use session::{Session, SessionInfo, Turn, TurnRecord, Version};
 
 /// Where sessions live.

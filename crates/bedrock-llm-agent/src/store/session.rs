@@ -90,13 +90,26 @@ pub struct SessionInfo {
     pub is_open: bool,
 }
 
+impl Turn {
+    /// A turn in which nothing but this was said.
+    #[must_use]
+    pub fn said(messages: impl IntoIterator<Item = Message>) -> Self {
+        Self { messages: messages.into_iter().collect(), ..Self::default() }
+    }
+}
+
 impl Session {
     /// The run under way, if there is one: what is to be gone on with.
     #[must_use]
     pub fn run(&self) -> Option<Run> {
         let progress = self.progress.clone()?;
-        let open = |call: &&ToolCall| !progress.calls().iter().any(|of_round| of_round.id() == call.id());
-        let finished = self.calls.iter().filter(open).cloned().collect();
+        let mut finished = self.calls.clone();
+        for call in progress.calls() {
+            // earlier rounds may have had calls of the same id
+            if let Some(place) = finished.iter().rposition(|known| known.id() == call.id()) {
+                finished.remove(place);
+            }
+        }
         Some(Run::restore(self.conversation.clone(), finished, progress))
     }
 }
