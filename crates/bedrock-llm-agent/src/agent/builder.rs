@@ -203,7 +203,10 @@ impl AgentBuilder {
         let tools = self.tools?;
         tools.check()?;
         if self.request.model.is_empty() {
-            return Err(AgentError::config("model", "no model is set; name one, such as us.amazon.nova-lite-v1:0"));
+            return Err(AgentError::config(
+                "model",
+                "no model is set; name one, such as us.amazon.nova-lite-v1:0",
+            ));
         }
         let profile = self.client.profile(&self.request.model).into_owned();
         if !tools.is_empty() && profile.features.tool_use == Some(false) {

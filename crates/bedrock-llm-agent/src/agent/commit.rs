@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bedrock_llm_schema::{Conversation, Message};
 use serde_json::{Map, Value};
 
-use super::drive::Begin;
 use super::AgentError;
+use super::drive::Begin;
 use crate::run::{Run, RunError, RunLimits};
 use crate::store::{Session, StateStore, StoreError, Turn, Version};
 
@@ -43,8 +43,7 @@ impl Ledger {
         limits: RunLimits,
     ) -> Result<Begun, AgentError> {
         let session = store.load(name).await?;
-        let mut ledger =
-            Self { store, session: name.to_owned(), version: 0, finished: 0, is_pruned: false };
+        let mut ledger = Self { store, session: name.to_owned(), version: 0, finished: 0, is_pruned: false };
         let (mut conversation, mut state) = (Conversation::new(), Map::new());
         if let Some(session) = session {
             ledger.version = session.version;

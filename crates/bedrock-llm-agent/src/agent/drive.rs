@@ -36,9 +36,8 @@ pub(super) enum GivenUp {
 
 impl Drive {
     pub(super) fn new(agent: Agent, events: Option<Sender<AgentEvent>>) -> Self {
-        let context = Context::new()
-            .with_data(agent.data.clone())
-            .with_cancellation(agent.cancellation.child_token());
+        let context =
+            Context::new().with_data(agent.data.clone()).with_cancellation(agent.cancellation.child_token());
         Self {
             agent,
             events,
@@ -175,11 +174,7 @@ impl Drive {
     }
 
     /// Waits for something as long as the run may.
-    pub(super) async fn wait<T>(
-        &self,
-        run: &Run,
-        work: impl Future<Output = T>,
-    ) -> Result<T, GivenUp> {
+    pub(super) async fn wait<T>(&self, run: &Run, work: impl Future<Output = T>) -> Result<T, GivenUp> {
         let late = async {
             match self.time_left(run) {
                 Some(left) => tokio::time::sleep(left).await,
@@ -222,7 +217,9 @@ impl Drive {
         let state = (!changes.is_empty()).then(|| self.context.state().values());
         self.changes.extend(changes);
         match &mut self.ledger {
-            Some(ledger) => ledger.commit(run, state).await.map_err(AgentErrorKind::Store).map_err(AgentError::new),
+            Some(ledger) => {
+                ledger.commit(run, state).await.map_err(AgentErrorKind::Store).map_err(AgentError::new)
+            }
             None => Ok(drop(run.take_said())),
         }
     }

@@ -24,8 +24,8 @@ pub use builder::{AgentBuilder, OnInterrupted};
 use drive::Drive;
 pub use error::{AgentError, AgentErrorKind};
 pub use event::AgentEvent;
-use hook::{Approver, Hooks};
 pub use hook::{Approval, Hook, ModelVerdict, ToolVerdict};
+use hook::{Approver, Hooks};
 pub use input::{AgentInput, Resume};
 pub use response::AgentResponse;
 pub use stream::AgentStream;
@@ -70,12 +70,7 @@ impl Agent {
     }
 
     fn new(shared: Shared, session: Option<Arc<str>>) -> Self {
-        Self {
-            shared: Arc::new(shared),
-            session,
-            data: Data::new(),
-            cancellation: CancellationToken::new(),
-        }
+        Self { shared: Arc::new(shared), session, data: Data::new(), cancellation: CancellationToken::new() }
     }
 
     /// The same agent in a session: runs go on where the last ended, and every turn is kept in the store.

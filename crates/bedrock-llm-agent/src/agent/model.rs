@@ -104,7 +104,9 @@ impl Drive {
         let answer = if streams { self.read(request).await } else { shared.client.chat(request).await };
         match answer {
             // the run tells the model what is wrong with its call
-            Err(mut error) if *error.kind() == ErrorKind::ToolInputInvalid => error.take_partial().ok_or(error),
+            Err(mut error) if *error.kind() == ErrorKind::ToolInputInvalid => {
+                error.take_partial().ok_or(error)
+            }
             answer => answer,
         }
     }

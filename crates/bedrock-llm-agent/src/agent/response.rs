@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bedrock_llm_schema::{Message, Usage};
+use bedrock_llm_schema::{ContentBlock, Message, Role, Usage};
 
 use crate::StateChange;
 use crate::memory::MemoryUpdate;
@@ -39,7 +39,10 @@ impl AgentResponse {
     ) -> Self {
         let progress = run.progress();
         Self {
-            message: progress.message().cloned().unwrap_or_else(|| Message::assistant(Vec::<String>::new())),
+            message: progress
+                .message()
+                .cloned()
+                .unwrap_or_else(|| Message::new(Role::Assistant, Vec::<ContentBlock>::new())),
             tool_calls: run.finished_calls().iter().chain(run.calls()).cloned().collect(),
             memory_updates,
             state_changes,

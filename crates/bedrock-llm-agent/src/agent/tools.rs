@@ -30,9 +30,8 @@ impl Drive {
         let mut again = VecDeque::new();
         for id in ids {
             let Some(call) = run.call(&id) else { continue };
-            let is_idempotent = || {
-                self.agent.shared.tools.get(call.name()).is_some_and(|tool| tool.policy.is_idempotent)
-            };
+            let is_idempotent =
+                || self.agent.shared.tools.get(call.name()).is_some_and(|tool| tool.policy.is_idempotent);
             let runs_again = match self.agent.shared.on_interrupted {
                 OnInterrupted::RunAll => true,
                 OnInterrupted::RunIdempotent => is_idempotent(),
@@ -64,7 +63,11 @@ impl Drive {
             {
                 let call = run.start(&id)?.clone();
                 if call.starts() > 1 {
-                    tracing::warn!(tool = call.name(), starts = call.starts(), "a call that was interrupted runs again");
+                    tracing::warn!(
+                        tool = call.name(),
+                        starts = call.starts(),
+                        "a call that was interrupted runs again"
+                    );
                 }
                 self.emit(AgentEvent::ToolStarted(call.clone())).await;
                 let (tools, context) = (&shared.tools, &context);

@@ -95,6 +95,7 @@ impl ToolCall {
             starts: 0,
             failure: None,
             question: None,
+            is_approved: false,
             result: None,
         }
     }
