@@ -83,8 +83,10 @@ impl Drive {
         let mut request = shared.request.clone();
         request.messages = run.conversation().messages().to_vec();
         request.tool_config.clone_from(&shared.config);
-        if let (Some(config), 0) = (&mut request.tool_config, run.progress().iterations()) {
-            config.tool_choice.clone_from(&shared.tool_choice);
+        if let (Some(config), Some(choice), 0) =
+            (&mut request.tool_config, &shared.tool_choice, run.progress().iterations())
+        {
+            config.tool_choice = Some(choice.clone());
         }
         let factor = run.progress().max_tokens_factor();
         if factor > 1 {
