@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::AgentError;
 use super::drive::Begin;
-use crate::run::{Run, RunError, RunLimits};
+use crate::run::{Run, RunError, RunLimits, ToolCall};
 use crate::store::{Session, StateStore, StoreError, Turn, Version};
 
 /// The place of a run in its session.
@@ -15,8 +15,8 @@ pub(super) struct Ledger {
     store: Arc<dyn StateStore>,
     session: String,
     version: Version,
-    /// How many of the run's finished calls are kept.
-    finished: usize,
+    /// The run's calls as they are kept.
+    calls: Vec<ToolCall>,
     /// Whether the memory has changed what the model is told.
     is_pruned: bool,
 }
@@ -31,8 +31,8 @@ pub(super) struct Begun {
 impl Ledger {
     /// The place of the run that a session has open.
     pub(super) fn of(store: Arc<dyn StateStore>, session: &Session) -> Self {
-        let finished = session.run().map_or(0, |run| run.finished_calls().len());
-        Self { store, session: session.id.clone(), version: session.version, finished, is_pruned: false }
+        let calls = session.calls.clone();
+        Self { store, session: session.id.clone(), version: session.version, calls, is_pruned: false }
     }
 
     /// Begins a run in a session. One that is still open there is cancelled: the model is told that its calls were.
@@ -43,11 +43,12 @@ impl Ledger {
         limits: RunLimits,
     ) -> Result<Begun, AgentError> {
         let session = store.load(name).await?;
-        let mut ledger = Self { store, session: name.to_owned(), version: 0, finished: 0, is_pruned: false };
+        let mut ledger =
+            Self { store, session: name.to_owned(), version: 0, calls: Vec::new(), is_pruned: false };
         let (mut conversation, mut state) = (Conversation::new(), Map::new());
         if let Some(session) = session {
             ledger.version = session.version;
-            conversation = match session.run() {
+            conversation = match session.run()? {
                 Some(open) => ledger.close(open).await?,
                 None => session.conversation,
             };
@@ -72,13 +73,8 @@ impl Ledger {
     }
 
     async fn close(&mut self, mut open: Run) -> Result<Conversation, StoreError> {
-        let kept = open.finished_calls().len();
-        open.cancel("something else was said");
-        let turn = Turn {
-            messages: open.take_said(),
-            calls: open.finished_calls().iter().skip(kept).cloned().collect(),
-            ..Turn::default()
-        };
+        let calls = open.cancel("something else was said");
+        let turn = Turn { messages: open.take_said(), calls, ..Turn::default() };
         self.append(turn).await?;
         Ok(open.into_conversation())
     }
@@ -96,8 +92,14 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         let messages: Vec<Message> = run.take_said();
         let is_over = run.progress().stop().is_some();
-        let calls: Vec<_> =
-            run.finished_calls().iter().skip(self.finished).chain(run.calls()).cloned().collect();
+        // those that are done stay as they are kept
+        let calls: Vec<ToolCall> = run
+            .calls()
+            .iter()
+            .enumerate()
+            .filter(|(place, call)| self.calls.get(*place) != Some(call))
+            .map(|(_, call)| call.clone())
+            .collect();
         if messages.is_empty() && calls.is_empty() && state.is_none() && !self.is_pruned && !is_over {
             return Ok(());
         }
@@ -110,7 +112,7 @@ impl Ledger {
             begins_run: false,
         };
         self.append(turn).await?;
-        (self.finished, self.is_pruned) = (run.finished_calls().len(), false);
+        (self.calls, self.is_pruned) = (run.calls().to_vec(), false);
         Ok(())
     }
 

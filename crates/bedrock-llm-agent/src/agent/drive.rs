@@ -101,7 +101,9 @@ impl Drive {
             }
         };
         for (id, approval) in resume.approvals {
-            self.decide(&mut run, &id, approval).await?;
+            if let Err(error) = self.decide(&mut run, &id, approval).await {
+                return Err(error.with_run(run));
+            }
         }
         Ok(run)
     }
@@ -111,7 +113,7 @@ impl Drive {
         let store = &self.agent.shared.store;
         let missing = || StoreError::NoSession { session: name.to_owned() };
         let session = store.load(name).await?.ok_or_else(missing)?;
-        let Some(run) = session.run() else {
+        let Some(run) = session.run()? else {
             let message = format!("the session `{name}` has no run to go on with");
             return Err(AgentError::config("resume", message));
         };
@@ -125,7 +127,7 @@ impl Drive {
         loop {
             self.tick(run);
             if self.agent.cancellation.is_cancelled() {
-                run.cancel("the run was cancelled");
+                self.give_up(run, &GivenUp::Cancelled).await;
             }
             match run.next() {
                 Step::CallModel => self.ask_model(run).await?,
@@ -153,7 +155,7 @@ impl Drive {
             match self.wait(run, approver(call)).await {
                 Ok(approval) => self.decide(run, id, approval).await?,
                 Err(why) => {
-                    give_up(run, &why);
+                    self.give_up(run, &why).await;
                     break;
                 }
             }
@@ -171,6 +173,21 @@ impl Drive {
             }
         }
         Ok(())
+    }
+
+    /// Ends a run that may not wait any longer.
+    pub(super) async fn give_up(&self, run: &mut Run, why: &GivenUp) {
+        match why {
+            GivenUp::Cancelled => self.end(run, AgentStop::Cancelled, "the run was cancelled").await,
+            GivenUp::Late => self.end(run, AgentStop::Budget(Spent::Time), "the run's time is over").await,
+        }
+    }
+
+    /// Ends a run; the calls that are cancelled by that are told.
+    pub(super) async fn end(&self, run: &mut Run, stop: AgentStop, reason: &str) {
+        for call in run.end(stop, reason) {
+            self.emit(AgentEvent::ToolFinished(call)).await;
+        }
     }
 
     /// Waits for something as long as the run may.
@@ -229,12 +246,4 @@ impl Drive {
 pub(super) enum Begin {
     Say(Message),
     Converse(Conversation),
-}
-
-/// Ends a run that may not wait any longer.
-pub(super) fn give_up(run: &mut Run, why: &GivenUp) {
-    match why {
-        GivenUp::Cancelled => run.cancel("the run was cancelled"),
-        GivenUp::Late => run.end(AgentStop::Budget(Spent::Time), "the run's time is over"),
-    }
 }
