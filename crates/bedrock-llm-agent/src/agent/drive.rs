@@ -192,8 +192,12 @@ impl Drive {
 
     /// Waits for something as long as the run may.
     pub(super) async fn wait<T>(&self, run: &Run, work: impl Future<Output = T>) -> Result<T, GivenUp> {
+        let left = self.time_left(run);
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(GivenUp::Late);
+        }
         let late = async {
-            match self.time_left(run) {
+            match left {
                 Some(left) => tokio::time::sleep(left).await,
                 None => std::future::pending().await,
             }
