@@ -7,7 +7,7 @@ use bedrock_llm_schema::ToolResultBlock;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::drive::{Drive, GivenUp, give_up};
+use super::drive::{Drive, GivenUp};
 use super::hook::ToolVerdict;
 use super::{AgentError, AgentEvent, OnInterrupted};
 use crate::run::Run;
@@ -84,7 +84,7 @@ impl Drive {
                     if matches!(why, GivenUp::Late) {
                         context.cancellation().cancel();
                     }
-                    give_up(run, &why);
+                    self.give_up(run, &why).await;
                     return Ok(());
                 }
             };
@@ -94,7 +94,8 @@ impl Drive {
                 .and_then(|call| shared.tools.get(call.name()))
                 .is_none_or(|tool| tool.policy.is_idempotent);
             // what must not run twice is kept at once, whatever becomes of the others
-            if !is_idempotent && !(running.is_empty() && waiting.is_empty()) {
+            let is_last = running.is_empty() && waiting.is_empty();
+            if !is_idempotent && !is_last {
                 self.commit(run).await?;
             }
         }
