@@ -140,7 +140,8 @@ fn what_no_loop_does_is_named() {
         ),
     ];
     let (exchanges, whys): (Vec<Value>, Vec<&str>) = cases.into_iter().unzip();
-    let mut run = conformance(&folder("no-loops", &exchanges)).assert().success();
+    // that the service took a call without its result is for the check of rules to fail
+    let mut run = conformance(&folder("no-loops", &exchanges)).assert();
     for (number, why) in whys.iter().enumerate() {
         let line = predicate::function(move |printed: &str| {
             let name = format!("no loop exchanges/{number}.json: ");

@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     Step("book", "docs/ builds", book),
     Step("conformance", "every recorded exchange through the whole chat path", conformance::step),
     Step("soak", "the default client through every kind of fault", soak::step),
+    Step("crash", "an agent whose process is killed over and over", soak::crash_step),
     Step("clients", "boto3 against the local endpoint", clients::step),
 ];
 

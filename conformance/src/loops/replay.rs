@@ -102,11 +102,8 @@ async fn builder(exchange: &Exchange, local: &LocalBedrock) -> Result<AgentBuild
 }
 
 async fn run(agent: &Agent, said: Message, streamed: bool) -> Result<AgentResponse> {
-    if streamed {
-        agent.stream(said).collect().await?.context("the stream of events has no end")
-    } else {
-        Ok(agent.run(said).await?)
-    }
+    let outcome = if streamed { agent.stream(said).collect().await } else { agent.run(said).await };
+    Ok(outcome?)
 }
 
 /// Where a request says something else than was recorded.
