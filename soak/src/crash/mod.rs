@@ -51,19 +51,19 @@ async fn crash(args: &Args) -> anyhow::Result<bool> {
     let local = script::endpoint().start().await?;
     let mut random = fastrand::Rng::with_seed(args.seed);
     let mut found = Found::default();
+    let at = |kill| format!("at kill {kill} of seed {}", args.seed);
     for kill in 1..=args.kills {
         let mut child = start(folder.path(), &local, random.u64(..), None)?;
         // some never get to work: the file is opened and its schema made in that time
-        if random.u32(..8) > 0 {
-            let most = random.u32(..args.within);
-            wait_for_work(&mut child, most).with_context(|| format!("before kill {kill}"))?;
-        }
+        let things = (random.u32(..8) > 0).then(|| random.u32(..args.within));
+        let worked = things.map_or(Ok(()), |things| wait_for_work(&mut child, things));
         // a tool works for as long; a turn takes as long to be kept on a disk
         tokio::time::sleep(Duration::from_micros(random.u64(..8000))).await;
         child.kill()?;
         let status = child.wait()?;
-        ensure!(is_killed(status), "before kill {kill} the child ended by itself: {status}");
-        found = check::check(folder.path()).await.with_context(|| format!("after kill {kill}"))?;
+        worked.with_context(|| at(kill))?;
+        ensure!(is_killed(status), "{}: the child ended by itself: {status}", at(kill));
+        found = check::check(folder.path()).await.with_context(|| at(kill))?;
     }
     let mut last = start(folder.path(), &local, random.u64(..), Some(found.runs + 2))?;
     ensure!(last.wait()?.success(), "the last child failed");
