@@ -12,7 +12,8 @@ use bedrock_llm_agent::mcp::{McpBuilder, McpError, McpServer};
 use bedrock_llm_agent::{Context, ToolError, ToolOutput, ToolRegistry};
 use bedrock_llm_schema::{ToolResultContentBlock, ToolUseBlock};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -262,8 +263,6 @@ async fn tools_that_change_are_listed_anew() {
 async fn a_server_that_dies_in_a_call_is_gone_until_another_is_started() {
     let server = over_stdio().await;
     let tools = server.tools().await.unwrap();
-    let gone =
-        "failed: the MCP server `workshop` is gone; its tools answer again only after a new connection";
     for name in ["die", "counter_increment"] {
         let error = call(&tools, name, json!({})).await.unwrap_err();
         assert_eq!((error.to_string().as_str(), error.is_retryable()), (GONE, false));
@@ -384,6 +383,45 @@ async fn what_is_no_server_is_told() {
     let url = McpServer::http("example.com/mcp?key=secret").connect().await.unwrap_err();
     assert!(matches!(&url, McpError::Option { option: "url", .. }), "{url}");
     assert!(!url.to_string().contains("secret"), "{url}");
+}
+
+/// Answers every request over HTTP with this, and gives its URL.
+async fn answering(head: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0, "a request came");
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            // what is left unread would take the answer back
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_connection_says_why() {
+    let url = answering("401 Unauthorized\r\nwww-authenticate: Bearer", "").await;
+    let error = McpServer::http(&url).bearer_token("wrong").connect().await.unwrap_err();
+    assert!(matches!(&error, McpError::Unauthorized { server } if *server == url), "{error:?}");
+
+    let refusal = r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"Method not found"}}"#;
+    let url = answering("200 OK\r\ncontent-type: application/json", refusal).await;
+    let error = McpServer::http(&url).connect().await.unwrap_err();
+    assert!(matches!(&error, McpError::Opening { opening: "initialize", .. }), "{error:?}");
+    let error = McpServer::http(&url).discover().connect().await.unwrap_err();
+    assert!(matches!(&error, McpError::Opening { opening: "server/discover", .. }), "{error:?}");
+
+    let url = answering("200 OK\r\ncontent-type: text/html", "<html>").await;
+    let error = McpServer::http(&url).connect().await.unwrap_err();
+    assert!(matches!(&error, McpError::Connect { .. }), "{error:?}");
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::process::Stdio as Pipe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::transport::TokioChildProcess;
 use tokio::process::Command;
 
+use super::connection::{Connection, Opening};
 use super::http::Address;
 use super::name::is_legal;
-use super::server::{Listing, Opening, open};
+use super::server::Listing;
 use super::{McpError, McpServer, McpToolInfo};
 use crate::ToolPolicy;
 
@@ -51,8 +51,8 @@ impl<T> McpBuilder<T> {
     fn new(transport: T) -> Self {
         let listing = Listing {
             prefix: String::new(),
-            filter: Arc::new(|_| true),
-            policy: Arc::new(|_, policy| policy),
+            filter: Box::new(|_| true),
+            policy: Box::new(|_, policy| policy),
         };
         Self { transport, connect_timeout: CONNECT_TIMEOUT, opening: Opening::Initialize, listing }
     }
@@ -67,7 +67,7 @@ impl<T> McpBuilder<T> {
 
     /// Takes only the tools that `is_wanted`; all of them by default.
     pub fn filter(mut self, is_wanted: impl Fn(&McpToolInfo) -> bool + Send + Sync + 'static) -> Self {
-        self.listing.filter = Arc::new(is_wanted);
+        self.listing.filter = Box::new(is_wanted);
         self
     }
 
@@ -85,7 +85,7 @@ impl<T> McpBuilder<T> {
         mut self,
         policy: impl Fn(&McpToolInfo, ToolPolicy) -> ToolPolicy + Send + Sync + 'static,
     ) -> Self {
-        self.listing.policy = Arc::new(policy);
+        self.listing.policy = Box::new(policy);
         self
     }
 
@@ -135,7 +135,8 @@ impl McpBuilder<Stdio> {
             .stderr(stderr)
             .spawn()
             .map_err(|source| McpError::Start { server: server.clone(), source })?;
-        open(process, server, self.opening, self.connect_timeout, self.listing).await
+        let connection = Connection::open(process, server, self.opening, self.connect_timeout).await?;
+        Ok(McpServer::new(connection, self.listing, self.connect_timeout))
     }
 }
 
@@ -168,7 +169,8 @@ impl McpBuilder<Http> {
         let transport = address
             .transport(headers)
             .map_err(|source| McpError::Connect { server: server.clone(), source })?;
-        open(transport, server, self.opening, self.connect_timeout, self.listing).await
+        let connection = Connection::open(transport, server, self.opening, self.connect_timeout).await?;
+        Ok(McpServer::new(connection, self.listing, self.connect_timeout))
     }
 }
 

@@ -20,6 +20,7 @@
 //! Facts are those of <https://modelcontextprotocol.io/specification/2025-11-25>.
 
 mod builder;
+mod connection;
 mod error;
 mod http;
 mod name;

@@ -161,9 +161,11 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
+    /// The texts; `-` for what is none.
     fn texts(output: &ToolOutput) -> Vec<&str> {
-        let text =
-            |block| if let &ToolResultContentBlock::Text(ref text) = block { text.as_str() } else { "-" };
+        fn text(block: &ToolResultContentBlock) -> &str {
+            if let ToolResultContentBlock::Text(text) = block { text } else { "-" }
+        }
         output.content().iter().map(text).collect()
     }
 

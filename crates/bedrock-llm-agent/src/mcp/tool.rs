@@ -8,8 +8,8 @@ use rmcp::model::{CallToolRequestParams, CallToolResponse};
 use serde_json::{Map, Value};
 
 use super::McpError;
+use super::connection::Connection;
 use super::output::output_of;
-use super::server::Connection;
 use crate::{Context, Tool, ToolError, ToolOutput, ToolPolicy};
 
 /// What a server says of one of its tools.
