@@ -425,6 +425,13 @@ async fn a_server_that_refuses_the_connection_says_why() {
 }
 
 #[test]
+fn a_server_can_be_shared() {
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<McpServer>();
+    is_shared::<McpError>();
+}
+
+#[test]
 fn debug_shows_no_secrets() {
     let mut command = Command::new("server");
     command.arg("a-secret").env("KEY", "a-secret");

@@ -179,3 +179,6 @@ impl fmt::Debug for McpServer {
         f.debug_struct("McpServer").field("name", &self.name()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
