@@ -36,6 +36,12 @@ impl Measure {
         Self(Kind::By(Arc::new(count)))
     }
 
+    /// The size of a turn that may yet come last in a conversation.
+    #[must_use]
+    pub fn of(&self, message: &Message) -> u64 {
+        self.count(message, false).now
+    }
+
     fn is(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Kind::Tokens(weights), Kind::Tokens(other)) => weights == other,
