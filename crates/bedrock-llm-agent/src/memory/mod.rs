@@ -83,7 +83,8 @@ pub use summarize::Summarized;
 /// is told, not from a session's transcript.
 pub trait Memory: Send + Sync + 'static {
     /// Shortens the conversation where that is needed, and says what it did. Its last unit is what the model is asked:
-    /// it has to stay.
+    /// it has to stay. A run that is cancelled drops the future: until the last wait is over, the conversation has to be as
+    /// it was.
     ///
     /// # Errors
     /// Where a model was asked for help and failed, and nothing else can be done. The conversation is as it was then.

@@ -11,6 +11,14 @@ pub enum StoreError {
     /// Others were faster.
     #[error(transparent)]
     Conflict(Box<Conflict>),
+    /// A session or a snapshot cannot be called this.
+    #[error("this cannot be the name of a {what}: {problem}")]
+    BadName {
+        /// `session` or `snapshot`.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is no such session.
     #[error("there is no session `{session}`")]
     NoSession {
@@ -30,6 +38,14 @@ pub enum StoreError {
         session: String,
         /// The version.
         version: Version,
+    },
+    /// The turn was not appended, since the session could not be loaded after it.
+    #[error("the messages of the turn do not go on with the session `{session}`: {problem}")]
+    Unsound {
+        /// The session.
+        session: String,
+        /// What is wrong with them.
+        problem: String,
     },
     /// The store cannot be used.
     #[error("the store is not available: {doing}")]

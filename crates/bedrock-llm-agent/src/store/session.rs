@@ -7,7 +7,8 @@ use bedrock_llm_schema::{Conversation, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::run::{Progress, Run, ToolCall};
+use super::StoreError;
+use crate::run::{Progress, Run, RunError, ToolCall};
 
 /// The number of a session's turn. Later turns have higher ones; no number is ever used twice in a store, so that a session
 /// that was rolled back, or deleted and made again, is never mistaken for what it was. 0 stands for a session that is not
@@ -90,14 +91,25 @@ pub struct SessionInfo {
     pub is_open: bool,
 }
 
+impl Turn {
+    /// A turn in which nothing but this was said.
+    #[must_use]
+    pub fn said(messages: impl IntoIterator<Item = Message>) -> Self {
+        Self { messages: messages.into_iter().collect(), ..Self::default() }
+    }
+}
+
 impl Session {
     /// The run under way, if there is one: what is to be gone on with.
-    #[must_use]
-    pub fn run(&self) -> Option<Run> {
-        let progress = self.progress.clone()?;
-        let open = |call: &&ToolCall| !progress.calls().iter().any(|of_round| of_round.id() == call.id());
-        let finished = self.calls.iter().filter(open).cloned().collect();
-        Some(Run::restore(self.conversation.clone(), finished, progress))
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where its calls are not those that the conversation waits for.
+    pub fn run(&self) -> Result<Option<Run>, StoreError> {
+        let Some(progress) = self.progress.clone() else { return Ok(None) };
+        let run = Run::restore(self.conversation.clone(), self.calls.clone(), progress);
+        let corrupt =
+            |error: RunError| StoreError::Corrupt { session: self.id.clone(), message: error.to_string() };
+        run.map(Some).map_err(corrupt)
     }
 }
 
