@@ -4,7 +4,10 @@
 //! The model is an HTTP client that answers at once, below the default client and the SDK: no socket is touched, and what the
 //! two cost is counted with the loop. What the same calls cost without an agent is measured beside it, so that the loop's own
 //! share can be told. Bars are for the whole.
+//!
+//! And what memories cost for each turn of a conversation of 10 000.
 
+mod memory;
 mod model;
 
 use std::path::PathBuf;
@@ -103,6 +106,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
             micros(0.75)
         );
     }
+    missed.extend(memory::run().await?);
     ensure!(missed.is_empty(), "bars missed: {}", missed.join(", "));
     Ok(())
 }

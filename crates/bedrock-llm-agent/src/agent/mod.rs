@@ -54,6 +54,8 @@ struct Shared {
     /// The tools as requests have them.
     config: Option<ToolConfig>,
     tool_choice: Option<ToolChoice>,
+    /// The tokens of system prompt and tools, by a careful estimate.
+    front: u64,
     limits: RunLimits,
     max_parallel: usize,
     memory: Option<DynMemory>,
