@@ -108,7 +108,6 @@ impl Agent {
 
     /// [`run`](Self::run), and says what happens. Nothing is done unless the stream is asked; dropping it drops the call
     /// under way.
-    #[must_use]
     pub fn stream(&self, input: impl Into<AgentInput>) -> AgentStream {
         AgentStream::new(self.clone(), input.into())
     }
