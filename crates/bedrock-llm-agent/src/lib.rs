@@ -1,12 +1,18 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod agent;
 mod context;
+#[cfg(feature = "mcp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
+pub mod mcp;
 pub mod memory;
 pub mod run;
 pub mod store;
 pub mod tool;
 
+#[doc(inline)]
+pub use agent::{Agent, AgentBuilder, AgentError, AgentEvent, AgentResponse};
 pub use bedrock_llm_macros::tool;
 pub use context::{Context, Data, State, StateChange};
 #[doc(inline)]

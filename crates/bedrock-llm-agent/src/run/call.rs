@@ -67,6 +67,7 @@ pub struct ToolCall {
     failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     question: Option<String>,
+    is_approved: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ToolResultBlock>,
 }
@@ -94,6 +95,7 @@ impl ToolCall {
             starts: 0,
             failure: None,
             question: None,
+            is_approved: false,
             result: None,
         }
     }
@@ -146,6 +148,12 @@ impl ToolCall {
         self.question.as_deref()
     }
 
+    /// Whether a human let it be run.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.is_approved
+    }
+
     /// What the model is told; there in every final state.
     #[must_use]
     pub fn result(&self) -> Option<&ToolResultBlock> {
@@ -158,17 +166,23 @@ impl ToolCall {
         Ok(())
     }
 
-    /// Takes back the question; the arguments may be others now.
-    pub(super) fn allow(&mut self, input: Option<Value>) -> Result<(), IllegalTransition> {
+    pub(super) fn allow(&mut self) -> Result<(), IllegalTransition> {
         self.expect_pending()?;
-        self.question = None;
-        if let Some(input) = input {
-            self.request.input = input;
-        }
+        (self.question, self.is_approved) = (None, true);
+        Ok(())
+    }
+
+    pub(super) fn change(&mut self, input: Value) -> Result<(), IllegalTransition> {
+        self.expect_pending()?;
+        self.request.input = input;
         Ok(())
     }
 
     pub(super) fn start(&mut self) -> Result<(), IllegalTransition> {
+        if self.question.is_some() {
+            // nobody has said yet that it may
+            return Err(self.illegal(ToolCallState::Running));
+        }
         self.become_(ToolCallState::Running)?;
         self.starts = self.starts.saturating_add(1);
         Ok(())
@@ -226,6 +240,8 @@ struct Written {
     starts: u32,
     failure: Option<String>,
     question: Option<String>,
+    #[serde(default)]
+    is_approved: bool,
     result: Option<ToolResultBlock>,
 }
 
@@ -233,7 +249,7 @@ impl TryFrom<Written> for ToolCall {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { request, state, starts, failure, question, result } = written;
+        let Written { request, state, starts, failure, question, is_approved, result } = written;
         let id = &request.tool_use_id;
         if state.is_final() != result.is_some() {
             return Err(format!(
@@ -254,6 +270,6 @@ impl TryFrom<Written> for ToolCall {
         if matches!(state, ToolCallState::Running | ToolCallState::Complete) && starts == 0 {
             return Err(format!("tool call {id} is {} but never began", state.as_str()));
         }
-        Ok(Self { request, state, starts, failure, question, result })
+        Ok(Self { request, state, starts, failure, question, is_approved, result })
     }
 }

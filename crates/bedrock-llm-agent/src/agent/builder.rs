@@ -1,0 +1,275 @@
+//! How an agent is set.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedrock_llm_client::Client;
+use bedrock_llm_schema::model::Cost;
+use bedrock_llm_schema::{ChatRequest, ModelId, SystemContentBlock, ToolChoice};
+
+use super::hook::{Approver, ErasedHook, Hooks};
+use super::{Agent, AgentError, Approval, Hook, Shared};
+use crate::memory::{DynMemory, Memory};
+use crate::run::{Budget, OnMaxTokens, RunLimits, ToolCall};
+use crate::store::{MemoryStore, OnConflict, StateStore};
+use crate::{RegistryError, Tool, ToolRegistry};
+
+/// How an agent is set; from [`Agent::builder`].
+#[must_use]
+pub struct AgentBuilder {
+    client: Client,
+    request: ChatRequest,
+    tools: Result<ToolRegistry, RegistryError>,
+    tool_choice: Option<ToolChoice>,
+    limits: RunLimits,
+    max_parallel: usize,
+    memory: Option<DynMemory>,
+    store: Option<Arc<dyn StateStore>>,
+    session: Option<Arc<str>>,
+    hooks: Hooks,
+    approver: Option<Approver>,
+    on_interrupted: OnInterrupted,
+    on_conflict: OnConflict,
+}
+
+/// What to do about calls that ran when their process ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnInterrupted {
+    /// Run idempotent tools again. Tell the model of others that nobody knows whether they took effect.
+    #[default]
+    RunIdempotent,
+    /// Run all again, and say so: their [`ToolStarted`](super::AgentEvent::ToolStarted) has `starts` above 1.
+    RunAll,
+    /// Run none again, and tell the model so.
+    RunNone,
+}
+
+impl AgentBuilder {
+    pub(super) fn new(client: Client) -> Self {
+        Self {
+            client,
+            request: ChatRequest::default(),
+            tools: Ok(ToolRegistry::new()),
+            tool_choice: None,
+            limits: RunLimits::default(),
+            max_parallel: usize::MAX,
+            memory: None,
+            store: None,
+            session: None,
+            hooks: Vec::new(),
+            approver: None,
+            on_interrupted: OnInterrupted::default(),
+            on_conflict: OnConflict::default(),
+        }
+    }
+
+    /// The model, inference profile or ARN. Required, here or in [`request`](Self::request).
+    pub fn model(mut self, model: impl Into<ModelId>) -> Self {
+        self.request.model = model.into();
+        self
+    }
+
+    /// Adds to the system prompt.
+    pub fn system(mut self, block: impl Into<SystemContentBlock>) -> Self {
+        self.request = self.request.system(block);
+        self
+    }
+
+    /// What every request is made of: sampling, guardrail, reasoning, system prompt, … Its messages and tools are replaced.
+    /// What [`model`](Self::model) and [`system`](Self::system) said before is replaced too.
+    pub fn request(mut self, request: ChatRequest) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// Adds tools. Names that are taken are an error when the agent is built.
+    pub fn tools(mut self, tools: impl Into<ToolRegistry>) -> Self {
+        let more = tools.into();
+        self.tools = self.tools.and_then(|mut all| all.merge(&more).map(|()| all));
+        self
+    }
+
+    /// Adds a tool, as [`tools`](Self::tools) does.
+    pub fn tool(mut self, tool: impl Tool) -> Self {
+        self.tools = self.tools.and_then(|tools| tools.with(tool));
+        self
+    }
+
+    /// Whether the model has to call a tool, or a certain one. Holds for the first answer of a run: held on to, it would
+    /// never end.
+    pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
+        self.tool_choice = Some(choice);
+        self
+    }
+
+    /// How many calls of one answer run side by side; any number by default, 1 runs them one after another in the model's
+    /// order. 0 counts as 1.
+    pub fn max_parallel_tools(mut self, most: usize) -> Self {
+        self.max_parallel = most.max(1);
+        self
+    }
+
+    /// The most answers that are asked of the model in a run; 25.
+    pub fn max_iterations(mut self, most: u32) -> Self {
+        self.limits.max_iterations = most;
+        self
+    }
+
+    /// Stops the run after this tool has answered; the results of its round are in the history.
+    pub fn stop_on(mut self, tool: impl Into<String>) -> Self {
+        self.limits.stop_on.insert(tool.into());
+        self
+    }
+
+    /// The most tokens a run may use, all kinds together. Looked at before each answer.
+    pub fn max_tokens_used(mut self, most: u64) -> Self {
+        self.limits.budget.tokens = Some(most);
+        self
+    }
+
+    /// The most a run may cost in US dollars, by the client's catalog. Looked at before each answer. Where the model has no
+    /// known price, the agent is not built.
+    pub fn max_cost(mut self, most: Cost) -> Self {
+        self.limits.budget.cost = Some(most);
+        self
+    }
+
+    /// The most time a run may work. A call under way is given up when it is over.
+    pub fn max_time(mut self, most: Duration) -> Self {
+        self.limits.budget.time = Some(most);
+        self
+    }
+
+    /// How often in a row of rounds the model may ask for the same call with the same arguments; 3, `None` looks for no
+    /// loops. See [`RunLimits::max_repeats`].
+    pub fn max_repeats(mut self, most: impl Into<Option<u32>>) -> Self {
+        self.limits.max_repeats = most.into();
+        self
+    }
+
+    /// What to do about an answer that reached `max_tokens` in the middle of a tool call; to stop is the default.
+    pub fn on_max_tokens(mut self, what: OnMaxTokens) -> Self {
+        self.limits.on_max_tokens = what;
+        self
+    }
+
+    /// What the model is still told of long conversations; all by default.
+    pub fn memory(mut self, memory: impl Memory) -> Self {
+        self.memory = Some(Arc::new(memory));
+        self
+    }
+
+    /// Where sessions live; in this agent's memory by default.
+    pub fn store(mut self, store: impl StateStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// The session that runs go on in; by default each run is on its own. See [`Agent::session`].
+    pub fn session(mut self, session: impl Into<Arc<str>>) -> Self {
+        self.session = Some(session.into());
+        self
+    }
+
+    /// What to do where another writer is faster when a run begins in its session; to fail is the default. A turn that is
+    /// merged has to have a [`run`](crate::store::Turn::run), which goes on then.
+    ///
+    /// Once a run has begun it fails when another writes to its session, whatever the policy: its tools have taken effect.
+    pub fn on_conflict(mut self, what: OnConflict) -> Self {
+        self.on_conflict = what;
+        self
+    }
+
+    /// What to do about calls that ran when their process ended.
+    pub fn on_interrupted(mut self, what: OnInterrupted) -> Self {
+        self.on_interrupted = what;
+        self
+    }
+
+    /// Adds a hook, after those there are.
+    pub fn hook(mut self, hook: impl Hook) -> Self {
+        let hook: Arc<dyn ErasedHook> = Arc::new(hook);
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Who says at once whether a call may be run that a hook wants a human asked about. Without, the run is
+    /// [suspended](crate::run::AgentStop::Suspended).
+    pub fn approve_with<F>(mut self, approver: impl Fn(ToolCall) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Approval> + Send + 'static,
+    {
+        self.approver = Some(Arc::new(move |call| Box::pin(approver(call))));
+        self
+    }
+
+    /// The agent.
+    ///
+    /// # Errors
+    /// When there is no model, tools do not go together, the model is known to take no tools, or a budget of money is set
+    /// for a model without a known price.
+    pub fn build(self) -> Result<Agent, AgentError> {
+        let tools = self.tools?;
+        tools.check()?;
+        if self.request.model.is_empty() {
+            return Err(AgentError::config(
+                "model",
+                "no model is set; name one, such as us.amazon.nova-lite-v1:0",
+            ));
+        }
+        let profile = self.client.profile(&self.request.model).into_owned();
+        if !tools.is_empty() && profile.features.tool_use == Some(false) {
+            let message = format!("the model {} takes no tools; choose another", self.request.model);
+            return Err(AgentError::config("tools", message));
+        }
+        for tool in &self.limits.stop_on {
+            if tools.get(tool).is_none() {
+                return Err(AgentError::config("stop_on", format!("there is no tool named `{tool}`")));
+            }
+        }
+        let Budget { cost, .. } = self.limits.budget;
+        if cost.is_some() && profile.prices.cost(&bedrock_llm_schema::Usage::new(1, 1), None).is_none() {
+            let message = format!(
+                "the price of the model {} is not known; give it in the client's catalog, or limit tokens",
+                self.request.model
+            );
+            return Err(AgentError::config("max_cost", message));
+        }
+        let config = tools.config();
+        let mut front = self.request.clone();
+        front.messages.clear();
+        front.tool_config.clone_from(&config);
+        let front = front.estimate_tokens_of(profile.base_model.as_ref().unwrap_or(&profile.id));
+        let shared = Shared {
+            client: self.client,
+            request: self.request,
+            profile,
+            config,
+            front: *front.range().end(),
+            tools,
+            tool_choice: self.tool_choice,
+            limits: self.limits,
+            max_parallel: self.max_parallel,
+            memory: self.memory,
+            store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            hooks: self.hooks,
+            approver: self.approver,
+            on_interrupted: self.on_interrupted,
+            on_conflict: self.on_conflict,
+        };
+        Ok(Agent::new(shared, self.session))
+    }
+}
+
+/// The model and the tools' names.
+impl std::fmt::Debug for AgentBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AgentBuilder")
+            .field("model", &self.request.model)
+            .field("tools", &self.tools)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

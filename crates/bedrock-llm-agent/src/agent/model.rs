@@ -1,0 +1,170 @@
+//! Asking the model.
+
+use bedrock_llm_schema::model::Cost;
+use bedrock_llm_schema::stream::{ContentBlockDelta, ReasoningDelta};
+use bedrock_llm_schema::{ChatRequest, ChatResponse, Error, ErrorKind, StreamEvent};
+
+use super::drive::{Drive, GivenUp};
+use super::hook::ModelVerdict;
+use super::{AgentError, AgentErrorKind, AgentEvent};
+use crate::memory::MemoryContext;
+use crate::run::{AgentStop, Run};
+
+impl Drive {
+    pub(super) async fn ask_model(&mut self, run: &mut Run) -> Result<(), AgentError> {
+        // results of tools are kept before anything else can fail
+        self.commit(run).await?;
+        self.prune(run).await?;
+        let mut request = self.request(run);
+        for hook in &self.agent.shared.hooks {
+            if let ModelVerdict::Stop(reason) = hook.before_model(&mut request, run).await {
+                self.end(run, AgentStop::Hook(reason), "the run was stopped").await;
+                return Ok(());
+            }
+        }
+        self.emit(AgentEvent::Iteration(run.progress().iterations().saturating_add(1))).await;
+        let mut response = match self.ask(run, request).await? {
+            Answer::Whole(response) => response,
+            Answer::Part(why, part) => {
+                part.into_iter().for_each(|part| run.broke_off(part));
+                self.give_up(run, &why).await;
+                return Ok(());
+            }
+        };
+        let mut stopped = None;
+        for hook in &self.agent.shared.hooks {
+            if let ModelVerdict::Stop(reason) = hook.after_model(&mut response, run).await {
+                stopped = Some(reason);
+                break;
+            }
+        }
+        let cost = self.cost(&response);
+        run.answered(response, cost)?;
+        for call in run.round() {
+            self.emit(AgentEvent::ToolRequested(call.clone())).await;
+            if call.state().is_final() {
+                self.emit(AgentEvent::ToolFinished(call.clone())).await;
+            }
+        }
+        if let Some(reason) = stopped {
+            self.end(run, AgentStop::Hook(reason), "the run was stopped").await;
+        }
+        Ok(())
+    }
+
+    async fn prune(&mut self, run: &mut Run) -> Result<(), AgentError> {
+        let Some(memory) = self.agent.shared.memory.clone() else { return Ok(()) };
+        let shared = std::sync::Arc::clone(&self.agent.shared);
+        let answer = run.progress().max_tokens().or(shared
+            .request
+            .inference_config
+            .as_ref()
+            .and_then(|it| it.max_tokens));
+        let reserved = shared.front.saturating_add(answer.map_or(0, u64::from));
+        let context = MemoryContext::new(&shared.client, &shared.profile).reserve(reserved);
+        // not on a copy: that would be made, and its turns counted, before every answer
+        let mut conversation = std::mem::take(run.conversation_mut());
+        let pruned = self.wait(run, memory.prune(&mut conversation, &context)).await;
+        *run.conversation_mut() = conversation;
+        let updates = match pruned {
+            Ok(pruned) => pruned.map_err(AgentErrorKind::Memory).map_err(AgentError::new)?,
+            Err(why) => {
+                self.give_up(run, &why).await;
+                return Ok(());
+            }
+        };
+        if updates.is_empty() {
+            return Ok(());
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.note_pruned();
+        }
+        for update in updates {
+            self.updates.push(update.clone());
+            self.emit(AgentEvent::Memory(update)).await;
+        }
+        Ok(())
+    }
+
+    fn request(&self, run: &Run) -> ChatRequest {
+        let shared = &self.agent.shared;
+        let mut request = shared.request.clone();
+        request.messages = run.conversation().messages().to_vec();
+        request.tool_config.clone_from(&shared.config);
+        // held on to, it would never end
+        if let (Some(config), []) = (&mut request.tool_config, run.calls()) {
+            config.tool_choice.clone_from(&shared.tool_choice);
+        }
+        if let Some(more) = run.progress().max_tokens() {
+            let most = shared.profile.max_output_tokens.and_then(|most| u32::try_from(most).ok());
+            let inference = request.inference_config.get_or_insert_default();
+            inference.max_tokens =
+                Some(more.min(most.unwrap_or(u32::MAX)).max(inference.max_tokens.unwrap_or(0)));
+        }
+        request
+    }
+
+    /// What an answer cost, by the prices of the model that gave it.
+    fn cost(&self, response: &ChatResponse) -> Option<Cost> {
+        let shared = &self.agent.shared;
+        let tier = response.service_tier.as_ref().map(|tier| &tier.r#type);
+        match &response.answered_by {
+            Some(by) => shared.client.profile(&by.model).prices.cost(&response.usage, tier),
+            None => shared.profile.prices.cost(&response.usage, tier),
+        }
+    }
+
+    async fn ask(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
+        let shared = &self.agent.shared;
+        let streams = self.is_heard()
+            && (request.tool_config.is_none() || shared.profile.tools.streaming != Some(false));
+        let answer = if streams {
+            self.read(run, request).await
+        } else {
+            match self.wait(run, shared.client.chat(request)).await {
+                Ok(answer) => answer.map(Answer::Whole),
+                Err(why) => Ok(Answer::Part(why, None)),
+            }
+        };
+        match answer {
+            // the run tells the model what is wrong with its call
+            Err(mut error) if *error.kind() == ErrorKind::ToolInputInvalid => {
+                error.take_partial().map(Answer::Whole).ok_or(error)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn read(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
+        let opening = self.agent.shared.client.chat_stream(request.streaming());
+        let mut stream = match self.wait(run, opening).await {
+            Ok(stream) => stream?,
+            Err(why) => return Ok(Answer::Part(why, None)),
+        };
+        loop {
+            let event = match self.wait(run, stream.next()).await {
+                Ok(Some(event)) => event?,
+                Ok(None) => return Ok(Answer::Whole(stream.response())),
+                Err(why) => return Ok(Answer::Part(why, Some(stream.response()))),
+            };
+            match event {
+                event if event.is_restart() => self.emit(AgentEvent::Restarted).await,
+                StreamEvent::ContentBlockDelta(delta) => match delta.delta {
+                    ContentBlockDelta::Text(text) => self.emit(AgentEvent::Text(text)).await,
+                    ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)) => {
+                        self.emit(AgentEvent::Reasoning(text)).await;
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What came of asking the model.
+enum Answer {
+    Whole(ChatResponse),
+    /// Waiting was given up; what had come of it.
+    Part(GivenUp, Option<ChatResponse>),
+}
