@@ -42,7 +42,7 @@ pub struct PostgresStore {
 }
 
 /// How a [`PostgresStore`] connects.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     max_connections: usize,
     timeout: Duration,
@@ -241,6 +241,17 @@ impl From<tokio_postgres::Error> for Failure {
 impl From<deadpool_postgres::PoolError> for Failure {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         Self::Unavailable(error.into())
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("max_connections", &self.max_connections)
+            .field("timeout", &self.timeout)
+            .field("compress_over", &self.compress_over)
+            .field("authorities", &format_args!("{} bytes", self.authorities.len()))
+            .finish()
     }
 }
 
