@@ -2,6 +2,7 @@
 
 mod server;
 
+use std::cmp::Reverse;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ fn versions(home: &Path) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| Some((number(entry.file_name().to_str()?)?, entry.path().join("bin"))))
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(number, _)| Reverse(*number));
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 
@@ -134,6 +135,6 @@ mod tests {
         let expected = ["pgsql-17", "postgresql@16", "15", "9.6"].map(|name| home.join(name).join("bin"));
         assert_eq!(found, expected);
         fs::remove_dir_all(&home).unwrap();
-        assert_eq!(versions(&home), [PathBuf::new(); 0]);
+        assert!(versions(&home).is_empty());
     }
 }
