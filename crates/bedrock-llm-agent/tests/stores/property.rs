@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Do> {
         12 => (session(), back(), kinds()).prop_map(|(session, back, kind)| Do::Append(session, back, kind)),
         2 => (session(), back(), 0..4_usize).prop_map(|(session, back, most)| Do::Turns(session, back, most)),
         2 => (session(), session()).prop_map(|(session, name)| Do::Snapshot(session, name)),
-        1 => (session(), back()).prop_map(|(session, back)| Do::Rollback(session, back)),
+        2 => (session(), back()).prop_map(|(session, back)| Do::Rollback(session, back)),
         1 => (session(), back(), session()).prop_map(|(session, back, new)| Do::Branch(session, back, new)),
         1 => session().prop_map(Do::Delete),
         1 => (0..4_usize).prop_map(Do::Retain),
@@ -93,31 +93,48 @@ fn turn(kind: &Kind) -> Turn {
 }
 
 /// What a store answered, in words.
-async fn told(store: &dyn StateStore, step: &Do, versions: &mut Vec<Version>) -> Result<String, StoreError> {
+async fn told(
+    store: &dyn StateStore,
+    step: &Do,
+    versions: &mut Vec<(usize, Version)>,
+) -> Result<String, StoreError> {
     let name = |place: usize| SESSIONS.get(place).copied().unwrap_or_default();
-    let before = |back: usize| versions.iter().rev().nth(back).copied().unwrap_or(0);
-    let version = match *step {
+    // those that this session has or had
+    let before = |session: usize, back: usize| {
+        let mut own = versions.iter().rev().filter(|(of, _)| *of == session);
+        own.nth(back).map_or(0, |(_, version)| *version)
+    };
+    let made = match *step {
         Do::Append(session, 0, ref kind) => {
             let all = store.list("").await?;
             let found = all.iter().find(|info| info.id == name(session));
-            store.append(name(session), found.map_or(0, |info| info.version), turn(kind)).await?
+            let seen = found.map_or(0, |info| info.version);
+            (session, store.append(name(session), seen, turn(kind)).await?)
         }
-        Do::Append(session, back, ref kind) => store.append(name(session), before(back), turn(kind)).await?,
+        Do::Append(session, back, ref kind) => {
+            (session, store.append(name(session), before(session, back), turn(kind)).await?)
+        }
         Do::Turns(session, back, most) => {
-            let turns = store.turns(name(session), before(back), most).await?;
+            let turns = store.turns(name(session), before(session, back), most).await?;
             return Ok(turns.iter().map(written).collect());
         }
-        Do::Snapshot(session, called) => store.snapshot(name(session), name(called)).await?,
-        Do::Rollback(session, back) => store.rollback(name(session), before(back)).await?,
-        Do::Branch(session, back, new) => store.branch(name(session), before(back), name(new)).await?,
+        Do::Snapshot(session, called) => {
+            return Ok(store.snapshot(name(session), name(called)).await?.to_string());
+        }
+        Do::Rollback(session, back) => {
+            return Ok(store.rollback(name(session), before(session, back)).await?.to_string());
+        }
+        Do::Branch(session, back, new) => {
+            (new, store.branch(name(session), before(session, back), name(new)).await?)
+        }
         Do::Delete(session) => return Ok(store.delete(name(session)).await?.to_string()),
         Do::Retain(most) => {
             let retention = Retention::default().max_sessions(most);
             return Ok(store.retain(retention, SystemTime::now()).await?.join(","));
         }
     };
-    versions.push(version);
-    Ok(version.to_string())
+    versions.push(made);
+    Ok(made.1.to_string())
 }
 
 /// A turn without its time, which is each store's own.
