@@ -296,7 +296,9 @@ proptest! {
             prop_assert!(is.iter().all(|(rule, times)| was.get(rule) >= Some(times)), "{was:?} {is:?}");
             prop_assert!(is_sent.iter().all(|(rule, times)| was_sent.get(rule) >= Some(times)), "{is_sent:?}");
             let is_asked = conversation.messages().last().is_some_and(|last| last.role == Role::User);
-            prop_assert!(!is_asked || is_sent.is_empty(), "{is_sent:?}");
+            // documents that were too many before may still be
+            let is_taken = is_sent.keys().all(|rule| *rule == "R-MEDIA-COUNT");
+            prop_assert!(!is_asked || is_taken, "{is_sent:?}");
         }
     }
 
