@@ -1,16 +1,21 @@
 //! [`Agent`]: a model that works with tools until it has answered.
 
+mod blocking;
 mod builder;
 mod commit;
 mod drive;
 mod error;
 mod event;
+mod goal;
 mod hook;
 mod input;
 mod model;
+mod prompted;
 mod response;
 mod stream;
+mod subagent;
 mod tools;
+mod typed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +25,7 @@ use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{ChatRequest, ToolChoice, ToolConfig};
 use tokio_util::sync::CancellationToken;
 
+pub use blocking::{BlockingAgent, BlockingAgentStream};
 pub use builder::{AgentBuilder, OnInterrupted};
 use drive::Drive;
 pub use error::{AgentError, AgentErrorKind};
@@ -27,13 +33,16 @@ pub use event::AgentEvent;
 pub use hook::{Approval, Hook, ModelVerdict, ToolVerdict};
 use hook::{Approver, Hooks};
 pub use input::{AgentInput, Resume};
+pub use prompted::PromptTools;
 pub use response::AgentResponse;
 pub use stream::AgentStream;
+pub use subagent::AgentTool;
+pub use typed::{NoAnswer, Typed, TypedEvent, TypedStream};
 
 use crate::memory::DynMemory;
 use crate::run::RunLimits;
 use crate::store::StateStore;
-use crate::{Data, ToolRegistry};
+use crate::{Context, Data, ToolRegistry};
 
 /// A model that works with tools until it has answered. Cheap to clone; clones share everything but what
 /// [`session`](Self::session), [`with_data`](Self::with_data) and [`with_cancellation`](Self::with_cancellation) set.
@@ -43,8 +52,11 @@ pub struct Agent {
     session: Option<Arc<str>>,
     data: Data,
     cancellation: CancellationToken,
+    /// The call that this agent is a part of.
+    parent: Option<Context>,
 }
 
+#[derive(Clone)]
 struct Shared {
     client: Client,
     /// What every request is made of.
@@ -54,6 +66,10 @@ struct Shared {
     /// The tools as requests have them.
     config: Option<ToolConfig>,
     tool_choice: Option<ToolChoice>,
+    /// Whether tools are described and called in words.
+    is_prompted: bool,
+    max_answer_retries: u32,
+    max_depth: u32,
     limits: RunLimits,
     max_parallel: usize,
     memory: Option<DynMemory>,
@@ -70,7 +86,13 @@ impl Agent {
     }
 
     fn new(shared: Shared, session: Option<Arc<str>>) -> Self {
-        Self { shared: Arc::new(shared), session, data: Data::new(), cancellation: CancellationToken::new() }
+        Self {
+            shared: Arc::new(shared),
+            session,
+            data: Data::new(),
+            cancellation: CancellationToken::new(),
+            parent: None,
+        }
     }
 
     /// The same agent in a session: runs go on where the last ended, and every turn is kept in the store.
@@ -107,7 +129,7 @@ impl Agent {
     /// under way.
     #[must_use]
     pub fn stream(&self, input: impl Into<AgentInput>) -> AgentStream {
-        AgentStream::new(self.clone(), input.into())
+        AgentStream::new(self.clone(), input.into(), None)
     }
 
     /// The agent's tools.

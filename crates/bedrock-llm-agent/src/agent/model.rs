@@ -5,9 +5,10 @@ use bedrock_llm_schema::{ChatRequest, ChatResponse, Error, ErrorKind, StreamEven
 
 use super::drive::{Drive, give_up};
 use super::hook::ModelVerdict;
+use super::prompted::{Shown, in_words, next_number, with_calls};
 use super::{AgentError, AgentErrorKind, AgentEvent};
 use crate::memory::MemoryContext;
-use crate::run::{AgentStop, Run};
+use crate::run::{AgentStop, ModelUse, Run};
 
 impl Drive {
     pub(super) async fn ask_model(&mut self, run: &mut Run) -> Result<(), AgentError> {
@@ -38,6 +39,7 @@ impl Drive {
         }
         let tier = response.service_tier.as_ref().map(|tier| &tier.r#type);
         let cost = self.agent.shared.profile.prices.cost(&response.usage, tier);
+        self.charge_parent(ModelUse::of(&response.usage, cost));
         run.answered(response, cost)?;
         for call in run.calls() {
             self.emit(AgentEvent::ToolRequested(call.clone())).await;
@@ -94,10 +96,23 @@ impl Drive {
             let most = shared.profile.max_output_tokens.and_then(|most| u32::try_from(most).ok());
             inference.max_tokens = Some(before.saturating_mul(factor).min(most.unwrap_or(u32::MAX)));
         }
-        request
+        match &self.goal {
+            Some(goal) => goal.prepare(request, run, &shared.profile, shared.is_prompted),
+            None => request,
+        }
     }
 
-    async fn ask(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
+    async fn ask(&self, mut request: ChatRequest) -> Result<ChatResponse, Error> {
+        let shared = &self.agent.shared;
+        if shared.is_prompted {
+            let number = next_number(&request.messages);
+            request = in_words(request, &shared.profile);
+            return Ok(with_calls(self.ask_natively(request).await?, number));
+        }
+        self.ask_natively(request).await
+    }
+
+    async fn ask_natively(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
         let shared = &self.agent.shared;
         let streams = self.is_heard()
             && (request.tool_config.is_none() || shared.profile.tools.streaming != Some(false));
@@ -112,20 +127,34 @@ impl Drive {
     }
 
     async fn read(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
+        let is_prompted = self.agent.shared.is_prompted;
+        let mut shown = Shown::default();
         let mut stream = self.agent.shared.client.chat_stream(request.streaming()).await?;
         while let Some(event) = stream.next().await {
             match event? {
-                event if event.is_restart() => self.emit(AgentEvent::Restarted).await,
+                event if event.is_restart() => {
+                    shown = Shown::default();
+                    self.emit(AgentEvent::Restarted).await;
+                }
                 StreamEvent::ContentBlockDelta(delta) => match delta.delta {
-                    ContentBlockDelta::Text(text) => self.emit(AgentEvent::Text(text)).await,
+                    ContentBlockDelta::Text(text) => {
+                        self.show(if is_prompted { shown.push(&text) } else { text }).await;
+                    }
                     ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)) => {
                         self.emit(AgentEvent::Reasoning(text)).await;
                     }
                     _ => {}
                 },
+                StreamEvent::ContentBlockStop(_) if is_prompted => self.show(shown.finish()).await,
                 _ => {}
             }
         }
         Ok(stream.response())
+    }
+
+    async fn show(&self, text: String) {
+        if !text.is_empty() {
+            self.emit(AgentEvent::Text(text)).await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod limits;
+mod model_use;
 mod repeats;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use call::{IllegalTransition, ToolCall, ToolCallState};
 pub use limits::{AgentStop, Budget, OnMaxTokens, RunLimits, Spent};
+pub use model_use::ModelUse;
 use repeats::Repeats;
 
 use crate::ToolError;
@@ -53,6 +55,8 @@ pub struct Progress {
     usage: Usage,
     /// None where a price was not known.
     cost: Option<Cost>,
+    #[serde(default, skip_serializing_if = "ModelUse::is_nothing")]
+    used_by_tools: ModelUse,
     time: Duration,
     /// What the model said last.
     message: Option<Message>,
@@ -99,6 +103,9 @@ pub enum RunError {
     /// An answer came that was not asked for.
     #[error("no answer of the model was asked for; `next` says what is")]
     NotAsked,
+    /// The model has not ended its turn.
+    #[error("the run goes on only after the model has ended its turn")]
+    NotEnded,
     /// The conversation is not one that a model can answer.
     #[error("a run begins with a conversation whose last turn is the user's")]
     NothingAsked,
@@ -123,6 +130,7 @@ impl Run {
             grown: 0,
             usage: Usage::default(),
             cost: Some(Cost::default()),
+            used_by_tools: ModelUse::default(),
             time: Duration::ZERO,
             message: None,
         };
@@ -262,6 +270,25 @@ impl Run {
         Ok(self.call_mut(id)?.change(input)?)
     }
 
+    /// Goes on with a run that the model ended: the user says this.
+    ///
+    /// # Errors
+    /// [`RunError::NotEnded`] while it is under way, or where it was stopped for another reason.
+    pub fn say(&mut self, message: Message) -> Result<(), RunError> {
+        if !matches!(self.progress.phase, Phase::Done(AgentStop::EndTurn | AgentStop::StopSequence)) {
+            return Err(RunError::NotEnded);
+        }
+        self.conversation.push(message.clone())?;
+        self.said.push(message);
+        self.progress.phase = Phase::Model;
+        Ok(())
+    }
+
+    /// Stops after this tool, too.
+    pub(crate) fn stop_on(&mut self, tool: &str) {
+        self.progress.limits.stop_on.insert(tool.to_owned());
+    }
+
     /// Ends the run. Calls that are not done are cancelled, and told so; the conversation is sound and can go on.
     /// A run that has stopped stays as it is.
     pub fn cancel(&mut self, reason: &str) {
@@ -300,6 +327,19 @@ impl Run {
             Some(_) => ToolCallState::Failed,
         };
         self.finish(id, state, failure.map(|error| error.kind().to_owned()), result)
+    }
+
+    /// A call used models. It counts against the run's budget.
+    ///
+    /// # Errors
+    /// When the run has no such call.
+    pub fn charge(&mut self, id: &str, used: &ModelUse) -> Result<(), RunError> {
+        let mut calls = self.finished.iter_mut().chain(&mut self.progress.calls).rev();
+        let call = calls.find(|call| call.id() == id).ok_or_else(|| RunError::NoCall(id.to_owned()))?;
+        call.charge(used);
+        self.progress.used_by_tools.add(used);
+        self.progress.cost = self.progress.cost.zip(used.cost).map(|(sum, more)| sum + more);
+        Ok(())
     }
 
     /// Adds to the time at work.
@@ -384,13 +424,19 @@ impl Progress {
         self.iterations
     }
 
-    /// What all answers used together.
+    /// What all answers used together, without what tools used.
     #[must_use]
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    /// What that cost; `None` where a price is not known.
+    /// What tools used of models.
+    #[must_use]
+    pub fn used_by_tools(&self) -> &ModelUse {
+        &self.used_by_tools
+    }
+
+    /// What the answers and the tools cost; `None` where a price is not known.
     #[must_use]
     pub fn cost(&self) -> Option<Cost> {
         self.cost
@@ -435,9 +481,10 @@ impl Progress {
             Some(cost) => cost >= most,
             None => self.iterations > 0,
         };
+        let used = self.usage.total().saturating_add(self.used_by_tools.usage.total());
         if self.iterations >= self.limits.max_iterations {
             Some(AgentStop::MaxIterations)
-        } else if tokens.is_some_and(|most| self.usage.total() >= most) {
+        } else if tokens.is_some_and(|most| used >= most) {
             Some(AgentStop::Budget(Spent::Tokens))
         } else if cost.is_some_and(is_costly) {
             Some(AgentStop::Budget(Spent::Cost))
