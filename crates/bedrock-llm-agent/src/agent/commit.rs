@@ -5,18 +5,18 @@ use std::sync::Arc;
 use bedrock_llm_schema::{Conversation, Message};
 use serde_json::{Map, Value};
 
-use super::AgentError;
 use super::drive::Begin;
-use crate::run::{Run, RunError, RunLimits};
-use crate::store::{Session, StateStore, StoreError, Turn, Version};
+use super::{AgentError, AgentErrorKind};
+use crate::run::{Run, RunError, RunLimits, ToolCall};
+use crate::store::{Conflict, Merge, OnConflict, Session, StateStore, StoreError, Turn, Version};
 
 /// The place of a run in its session.
 pub(super) struct Ledger {
     store: Arc<dyn StateStore>,
     session: String,
     version: Version,
-    /// How many of the run's finished calls are kept.
-    finished: usize,
+    /// The run's calls as they are kept.
+    calls: Vec<ToolCall>,
     /// Whether the memory has changed what the model is told.
     is_pruned: bool,
 }
@@ -29,25 +29,46 @@ pub(super) struct Begun {
 }
 
 impl Ledger {
-    /// The place of the run that a session has open.
-    pub(super) fn of(store: Arc<dyn StateStore>, session: &Session) -> Self {
-        let finished = session.run().map_or(0, |run| run.finished_calls().len());
-        Self { store, session: session.id.clone(), version: session.version, finished, is_pruned: false }
-    }
-
     /// Begins a run in a session. One that is still open there is cancelled: the model is told that its calls were.
+    /// Where another writer is faster, it goes by `policy`.
     pub(super) async fn begin(
         store: Arc<dyn StateStore>,
         name: &str,
-        begin: Begin,
-        limits: RunLimits,
+        policy: &OnConflict,
+        begin: &Begin,
+        limits: &RunLimits,
     ) -> Result<Begun, AgentError> {
+        let mut reloads = match policy {
+            OnConflict::Reload { attempts } => *attempts,
+            _ => 0,
+        };
+        loop {
+            match Self::try_begin(Arc::clone(&store), name, begin, limits.clone()).await {
+                Err(AgentErrorKind::Store(StoreError::Conflict(_))) if reloads > 0 => reloads -= 1,
+                Err(AgentErrorKind::Store(StoreError::Conflict(conflict))) => {
+                    let OnConflict::Merge { attempts, by } = policy else {
+                        return Err(StoreError::Conflict(conflict).into());
+                    };
+                    return Self::merge(store, conflict, *attempts, by).await;
+                }
+                begun => return begun.map_err(AgentError::new),
+            }
+        }
+    }
+
+    async fn try_begin(
+        store: Arc<dyn StateStore>,
+        name: &str,
+        begin: &Begin,
+        limits: RunLimits,
+    ) -> Result<Begun, AgentErrorKind> {
         let session = store.load(name).await?;
-        let mut ledger = Self { store, session: name.to_owned(), version: 0, finished: 0, is_pruned: false };
+        let mut ledger =
+            Self { store, session: name.to_owned(), version: 0, calls: Vec::new(), is_pruned: false };
         let (mut conversation, mut state) = (Conversation::new(), Map::new());
         if let Some(session) = session {
             ledger.version = session.version;
-            conversation = match session.run() {
+            conversation = match session.run()? {
                 Some(open) => ledger.close(open).await?,
                 None => session.conversation,
             };
@@ -57,12 +78,12 @@ impl Ledger {
         match begin {
             Begin::Say(message) => {
                 conversation.push(message.clone()).map_err(RunError::from)?;
-                turn.messages.push(message);
+                turn.messages.push(message.clone());
             }
             Begin::Converse(given) => {
                 turn.messages = given.messages().to_vec();
                 turn.context = Some(turn.messages.clone());
-                conversation = given;
+                conversation.clone_from(given);
             }
         }
         let run = Run::new(conversation, limits)?;
@@ -71,14 +92,43 @@ impl Ledger {
         Ok(Begun { ledger, run, state })
     }
 
-    async fn close(&mut self, mut open: Run) -> Result<Conversation, StoreError> {
-        let kept = open.finished_calls().len();
-        open.cancel("something else was said");
-        let turn = Turn {
-            messages: open.take_said(),
-            calls: open.finished_calls().iter().skip(kept).cloned().collect(),
-            ..Turn::default()
+    /// Appends what the caller makes of both sides, and goes on with the run in it.
+    async fn merge(
+        store: Arc<dyn StateStore>,
+        mut conflict: Box<Conflict>,
+        mut attempts: u32,
+        by: &Merge,
+    ) -> Result<Begun, AgentError> {
+        while attempts > 0 {
+            attempts -= 1;
+            let Some(merged) = by(&conflict) else { break };
+            match store.append(&conflict.session, conflict.found, merged).await {
+                Err(StoreError::Conflict(again)) => conflict = again,
+                appended => {
+                    appended?;
+                    return Self::open(store, &conflict.session).await;
+                }
+            }
+        }
+        Err(StoreError::Conflict(conflict).into())
+    }
+
+    /// The run that a session has open.
+    pub(super) async fn open(store: Arc<dyn StateStore>, name: &str) -> Result<Begun, AgentError> {
+        let missing = || StoreError::NoSession { session: name.to_owned() };
+        let session = store.load(name).await?.ok_or_else(missing)?;
+        let Some(run) = session.run()? else {
+            let message = format!("the session `{name}` has no run to go on with");
+            return Err(AgentError::config("resume", message));
         };
+        let Session { id, version, calls, state, .. } = session;
+        let ledger = Self { store, session: id, version, calls, is_pruned: false };
+        Ok(Begun { ledger, run, state })
+    }
+
+    async fn close(&mut self, mut open: Run) -> Result<Conversation, StoreError> {
+        let calls = open.cancel("something else was said");
+        let turn = Turn { messages: open.take_said(), calls, ..Turn::default() };
         self.append(turn).await?;
         Ok(open.into_conversation())
     }
@@ -96,8 +146,14 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         let messages: Vec<Message> = run.take_said();
         let is_over = run.progress().stop().is_some();
-        let calls: Vec<_> =
-            run.finished_calls().iter().skip(self.finished).chain(run.calls()).cloned().collect();
+        // those that are done stay as they are kept
+        let calls: Vec<ToolCall> = run
+            .calls()
+            .iter()
+            .enumerate()
+            .filter(|(place, call)| self.calls.get(*place) != Some(call))
+            .map(|(_, call)| call.clone())
+            .collect();
         if messages.is_empty() && calls.is_empty() && state.is_none() && !self.is_pruned && !is_over {
             return Ok(());
         }
@@ -110,7 +166,7 @@ impl Ledger {
             begins_run: false,
         };
         self.append(turn).await?;
-        (self.finished, self.is_pruned) = (run.finished_calls().len(), false);
+        (self.calls, self.is_pruned) = (run.calls().to_vec(), false);
         Ok(())
     }
 

@@ -11,10 +11,9 @@ use tokio::time::Instant;
 use super::commit::{Begun, Ledger};
 use super::goal::Goal;
 use super::hook::Approval;
-use super::{Agent, AgentError, AgentErrorKind, AgentEvent, AgentInput, AgentResponse, Resume};
+use super::{Agent, AgentError, AgentEvent, AgentInput, AgentResponse, Resume};
 use crate::memory::MemoryUpdate;
 use crate::run::{AgentStop, ModelUse, Run, RunError, Spent, Step};
-use crate::store::StoreError;
 use crate::{Context, State, StateChange};
 
 /// One run being driven.
@@ -89,16 +88,19 @@ impl Drive {
             return Ok(Run::new(conversation, limits)?);
         };
         let store = Arc::clone(&self.agent.shared.store);
-        let Begun { ledger, run, state } = Ledger::begin(store, &session, begin, limits).await?;
-        self.ledger = Some(ledger);
-        self.context = self.context.clone().with_state(State::new(state));
-        Ok(run)
+        let policy = &self.agent.shared.on_conflict;
+        let begun = Ledger::begin(store, &session, policy, &begin, &limits).await?;
+        Ok(self.enter(begun))
     }
 
     async fn resume(&mut self, resume: Resume) -> Result<Run, AgentError> {
         let mut run = match (resume.run, self.agent.session.clone()) {
             (Some(run), None) => *run,
-            (None, Some(session)) => self.open(&session).await?,
+            (None, Some(session)) => {
+                let store = Arc::clone(&self.agent.shared.store);
+                let begun = Ledger::open(store, &session).await?;
+                self.enter(begun)
+            }
             (Some(_), Some(_)) => {
                 let message = "the session keeps its run itself; resume it by `Resume::session`";
                 return Err(AgentError::config("resume", message));
@@ -112,23 +114,18 @@ impl Drive {
             run.stop_on(goal.shape.name());
         }
         for (id, approval) in resume.approvals {
-            self.decide(&mut run, &id, approval).await?;
+            if let Err(error) = self.decide(&mut run, &id, approval).await {
+                return Err(error.with_run(run));
+            }
         }
         Ok(run)
     }
 
-    /// The run that a session has open.
-    async fn open(&mut self, name: &str) -> Result<Run, AgentError> {
-        let store = &self.agent.shared.store;
-        let missing = || StoreError::NoSession { session: name.to_owned() };
-        let session = store.load(name).await?.ok_or_else(missing)?;
-        let Some(run) = session.run() else {
-            let message = format!("the session `{name}` has no run to go on with");
-            return Err(AgentError::config("resume", message));
-        };
-        self.ledger = Some(Ledger::of(Arc::clone(store), &session));
-        self.context = self.context.clone().with_state(State::new(session.state));
-        Ok(run)
+    /// Takes up a run in its session.
+    fn enter(&mut self, begun: Begun) -> Run {
+        self.ledger = Some(begun.ledger);
+        self.context = self.context.clone().with_state(State::new(begun.state));
+        begun.run
     }
 
     /// Does what the run asks for until it has stopped or waits for a human.
@@ -136,7 +133,7 @@ impl Drive {
         loop {
             self.tick(run);
             if self.agent.cancellation.is_cancelled() {
-                run.cancel("the run was cancelled");
+                self.give_up(run, &GivenUp::Cancelled).await;
             }
             match run.next() {
                 Step::CallModel if self.goal.as_ref().is_some_and(|goal| goal.is_missed(run)) => {
@@ -172,7 +169,7 @@ impl Drive {
             match self.wait(run, approver(call)).await {
                 Ok(approval) => self.decide(run, id, approval).await?,
                 Err(why) => {
-                    give_up(run, &why);
+                    self.give_up(run, &why).await;
                     break;
                 }
             }
@@ -192,10 +189,29 @@ impl Drive {
         Ok(())
     }
 
+    /// Ends a run that may not wait any longer.
+    pub(super) async fn give_up(&self, run: &mut Run, why: &GivenUp) {
+        match why {
+            GivenUp::Cancelled => self.end(run, AgentStop::Cancelled, "the run was cancelled").await,
+            GivenUp::Late => self.end(run, AgentStop::Budget(Spent::Time), "the run's time is over").await,
+        }
+    }
+
+    /// Ends a run; the calls that are cancelled by that are told.
+    pub(super) async fn end(&self, run: &mut Run, stop: AgentStop, reason: &str) {
+        for call in run.end(stop, reason) {
+            self.emit(AgentEvent::ToolFinished(call)).await;
+        }
+    }
+
     /// Waits for something as long as the run may.
     pub(super) async fn wait<T>(&self, run: &Run, work: impl Future<Output = T>) -> Result<T, GivenUp> {
+        let left = self.time_left(run);
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(GivenUp::Late);
+        }
         let late = async {
-            match self.time_left(run) {
+            match left {
                 Some(left) => tokio::time::sleep(left).await,
                 None => std::future::pending().await,
             }
@@ -252,9 +268,7 @@ impl Drive {
         let state = (!changes.is_empty()).then(|| self.context.state().values());
         self.changes.extend(changes);
         match &mut self.ledger {
-            Some(ledger) => {
-                ledger.commit(run, state).await.map_err(AgentErrorKind::Store).map_err(AgentError::new)
-            }
+            Some(ledger) => Ok(ledger.commit(run, state).await?),
             None => Ok(drop(run.take_said())),
         }
     }
@@ -264,12 +278,4 @@ impl Drive {
 pub(super) enum Begin {
     Say(Message),
     Converse(Conversation),
-}
-
-/// Ends a run that may not wait any longer.
-pub(super) fn give_up(run: &mut Run, why: &GivenUp) {
-    match why {
-        GivenUp::Cancelled => run.cancel("the run was cancelled"),
-        GivenUp::Late => run.end(AgentStop::Budget(Spent::Time), "the run's time is over"),
-    }
 }

@@ -33,7 +33,7 @@ impl Goal {
     /// How often the model has answered in vain.
     fn failures(&self, run: &Run) -> u32 {
         let vain = run
-            .finished_calls()
+            .calls()
             .iter()
             .filter(|call| call.name() == self.shape.name() && call.state() != ToolCallState::Complete);
         self.asked.saturating_add(u32::try_from(vain.count()).unwrap_or(u32::MAX))
@@ -49,7 +49,7 @@ impl Goal {
         if !matches!(stop, AgentStop::EndTurn | AgentStop::StopSequence) {
             return Ok(false);
         }
-        let said = run.progress().message().map(Message::text).unwrap_or_default();
+        let said = run.message().map(Message::text).unwrap_or_default();
         let violations = (self.judge)(&self.shape, &said);
         if violations.is_empty() || self.failures(run) >= self.max_retries {
             return Ok(false);

@@ -41,7 +41,7 @@ pub use typed::{NoAnswer, Typed, TypedEvent, TypedStream};
 
 use crate::memory::DynMemory;
 use crate::run::RunLimits;
-use crate::store::StateStore;
+use crate::store::{OnConflict, StateStore};
 use crate::{Context, Data, ToolRegistry};
 
 /// A model that works with tools until it has answered. Cheap to clone; clones share everything but what
@@ -77,6 +77,7 @@ struct Shared {
     hooks: Hooks,
     approver: Option<Approver>,
     on_interrupted: OnInterrupted,
+    on_conflict: OnConflict,
 }
 
 impl Agent {

@@ -1,9 +1,10 @@
 //! Asking the model.
 
+use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::stream::{ContentBlockDelta, ReasoningDelta};
 use bedrock_llm_schema::{ChatRequest, ChatResponse, Error, ErrorKind, StreamEvent};
 
-use super::drive::{Drive, give_up};
+use super::drive::{Drive, GivenUp};
 use super::hook::ModelVerdict;
 use super::prompted::{Shown, in_words, next_number, with_calls};
 use super::{AgentError, AgentErrorKind, AgentEvent};
@@ -18,15 +19,16 @@ impl Drive {
         let mut request = self.request(run);
         for hook in &self.agent.shared.hooks {
             if let ModelVerdict::Stop(reason) = hook.before_model(&mut request, run).await {
-                run.end(AgentStop::Hook(reason), "the run was stopped");
+                self.end(run, AgentStop::Hook(reason), "the run was stopped").await;
                 return Ok(());
             }
         }
         self.emit(AgentEvent::Iteration(run.progress().iterations().saturating_add(1))).await;
-        let mut response = match self.wait(run, self.ask(request)).await {
-            Ok(answer) => answer?,
-            Err(why) => {
-                give_up(run, &why);
+        let mut response = match self.ask(run, request).await? {
+            Answer::Whole(response) => response,
+            Answer::Part(why, part) => {
+                part.into_iter().for_each(|part| run.broke_off(part));
+                self.give_up(run, &why).await;
                 return Ok(());
             }
         };
@@ -37,18 +39,17 @@ impl Drive {
                 break;
             }
         }
-        let tier = response.service_tier.as_ref().map(|tier| &tier.r#type);
-        let cost = self.agent.shared.profile.prices.cost(&response.usage, tier);
+        let cost = self.cost(&response);
         self.charge_parent(ModelUse::of(&response.usage, cost));
         run.answered(response, cost)?;
-        for call in run.calls() {
+        for call in run.round() {
             self.emit(AgentEvent::ToolRequested(call.clone())).await;
             if call.state().is_final() {
                 self.emit(AgentEvent::ToolFinished(call.clone())).await;
             }
         }
         if let Some(reason) = stopped {
-            run.end(AgentStop::Hook(reason), "the run was stopped");
+            self.end(run, AgentStop::Hook(reason), "the run was stopped").await;
         }
         Ok(())
     }
@@ -62,7 +63,7 @@ impl Drive {
         let updates = match self.wait(run, memory.prune(&mut conversation, &context)).await {
             Ok(pruned) => pruned.map_err(AgentErrorKind::Memory).map_err(AgentError::new)?,
             Err(why) => {
-                give_up(run, &why);
+                self.give_up(run, &why).await;
                 return Ok(());
             }
         };
@@ -85,16 +86,15 @@ impl Drive {
         let mut request = shared.request.clone();
         request.messages = run.conversation().messages().to_vec();
         request.tool_config.clone_from(&shared.config);
-        if let (Some(config), 0) = (&mut request.tool_config, run.progress().iterations()) {
+        // held on to, it would never end
+        if let (Some(config), []) = (&mut request.tool_config, run.calls()) {
             config.tool_choice.clone_from(&shared.tool_choice);
         }
-        let factor = run.progress().max_tokens_factor();
-        if factor > 1 {
-            let inference = request.inference_config.get_or_insert_default();
-            // a model whose default was reached has said so many tokens
-            let before = inference.max_tokens.unwrap_or(4096);
+        if let Some(more) = run.progress().max_tokens() {
             let most = shared.profile.max_output_tokens.and_then(|most| u32::try_from(most).ok());
-            inference.max_tokens = Some(before.saturating_mul(factor).min(most.unwrap_or(u32::MAX)));
+            let inference = request.inference_config.get_or_insert_default();
+            inference.max_tokens =
+                Some(more.min(most.unwrap_or(u32::MAX)).max(inference.max_tokens.unwrap_or(0)));
         }
         match &self.goal {
             Some(goal) => goal.prepare(request, run, &shared.profile, shared.is_prompted),
@@ -102,36 +102,65 @@ impl Drive {
         }
     }
 
-    async fn ask(&self, mut request: ChatRequest) -> Result<ChatResponse, Error> {
+    /// What an answer cost, by the prices of the model that gave it.
+    fn cost(&self, response: &ChatResponse) -> Option<Cost> {
         let shared = &self.agent.shared;
-        if shared.is_prompted {
-            let number = next_number(&request.messages);
-            request = in_words(request, &shared.profile);
-            return Ok(with_calls(self.ask_natively(request).await?, number));
+        let tier = response.service_tier.as_ref().map(|tier| &tier.r#type);
+        match &response.answered_by {
+            Some(by) => shared.client.profile(&by.model).prices.cost(&response.usage, tier),
+            None => shared.profile.prices.cost(&response.usage, tier),
         }
-        self.ask_natively(request).await
     }
 
-    async fn ask_natively(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
+    async fn ask(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
+        let shared = &self.agent.shared;
+        if !shared.is_prompted {
+            return self.ask_natively(run, request).await;
+        }
+        let number = next_number(&request.messages);
+        let answer = self.ask_natively(run, in_words(request, &shared.profile)).await?;
+        Ok(match answer {
+            Answer::Whole(response) => Answer::Whole(with_calls(response, number)),
+            Answer::Part(why, part) => Answer::Part(why, part.map(|part| with_calls(part, number))),
+        })
+    }
+
+    async fn ask_natively(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
         let shared = &self.agent.shared;
         let streams = self.is_heard()
             && (request.tool_config.is_none() || shared.profile.tools.streaming != Some(false));
-        let answer = if streams { self.read(request).await } else { shared.client.chat(request).await };
+        let answer = if streams {
+            self.read(run, request).await
+        } else {
+            match self.wait(run, shared.client.chat(request)).await {
+                Ok(answer) => answer.map(Answer::Whole),
+                Err(why) => Ok(Answer::Part(why, None)),
+            }
+        };
         match answer {
             // the run tells the model what is wrong with its call
             Err(mut error) if *error.kind() == ErrorKind::ToolInputInvalid => {
-                error.take_partial().ok_or(error)
+                error.take_partial().map(Answer::Whole).ok_or(error)
             }
             answer => answer,
         }
     }
 
-    async fn read(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
+    async fn read(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
+        let opening = self.agent.shared.client.chat_stream(request.streaming());
+        let mut stream = match self.wait(run, opening).await {
+            Ok(stream) => stream?,
+            Err(why) => return Ok(Answer::Part(why, None)),
+        };
         let is_prompted = self.agent.shared.is_prompted;
         let mut shown = Shown::default();
-        let mut stream = self.agent.shared.client.chat_stream(request.streaming()).await?;
-        while let Some(event) = stream.next().await {
-            match event? {
+        loop {
+            let event = match self.wait(run, stream.next()).await {
+                Ok(Some(event)) => event?,
+                Ok(None) => return Ok(Answer::Whole(stream.response())),
+                Err(why) => return Ok(Answer::Part(why, Some(stream.response()))),
+            };
+            match event {
                 event if event.is_restart() => {
                     shown = Shown::default();
                     self.emit(AgentEvent::Restarted).await;
@@ -149,7 +178,6 @@ impl Drive {
                 _ => {}
             }
         }
-        Ok(stream.response())
     }
 
     async fn show(&self, text: String) {
@@ -157,4 +185,11 @@ impl Drive {
             self.emit(AgentEvent::Text(text)).await;
         }
     }
+}
+
+/// What came of asking the model.
+enum Answer {
+    Whole(ChatResponse),
+    /// Waiting was given up; what had come of it.
+    Part(GivenUp, Option<ChatResponse>),
 }

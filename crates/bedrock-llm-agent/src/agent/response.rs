@@ -44,11 +44,11 @@ impl AgentResponse {
     ) -> Self {
         let progress = run.progress();
         Self {
-            message: progress
+            message: run
                 .message()
                 .cloned()
                 .unwrap_or_else(|| Message::new(Role::Assistant, Vec::<ContentBlock>::new())),
-            tool_calls: run.finished_calls().iter().chain(run.calls()).cloned().collect(),
+            tool_calls: run.calls().to_vec(),
             memory_updates,
             state_changes,
             usage: progress.usage().clone(),
@@ -82,7 +82,7 @@ impl AgentResponse {
 
     /// The calls that wait for a human's word.
     pub fn approvals(&self) -> impl Iterator<Item = &ToolCall> {
-        self.run.calls().iter().filter(|call| call.question().is_some())
+        self.run.round().iter().filter(|call| call.question().is_some())
     }
 }
 

@@ -7,7 +7,7 @@ use bedrock_llm_schema::ToolResultBlock;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::drive::{Drive, GivenUp, give_up};
+use super::drive::{Drive, GivenUp};
 use super::hook::ToolVerdict;
 use super::{AgentError, AgentEvent, OnInterrupted};
 use crate::run::Run;
@@ -86,7 +86,7 @@ impl Drive {
                     if matches!(why, GivenUp::Late) {
                         context.cancellation().cancel();
                     }
-                    give_up(run, &why);
+                    self.give_up(run, &why).await;
                     return Ok(());
                 }
             };

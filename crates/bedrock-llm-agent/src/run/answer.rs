@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use bedrock_llm_schema::conversation::{ConversationError, Refusal};
+use bedrock_llm_schema::conversation::Refusal;
 use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::response::{IncompleteCause, IncompleteToolUse};
-use bedrock_llm_schema::{
-    ChatResponse, ContentBlock, Message, StopReason, ToolResultBlock, ToolUseBlock, Usage,
-};
+use bedrock_llm_schema::{ChatResponse, ContentBlock, Message, StopReason, ToolResultBlock, ToolUseBlock};
 use serde_json::json;
 
-use super::{AgentStop, OnMaxTokens, Phase, Run, RunError, ToolCall, ToolCallState};
+use super::progress::Phase;
+use super::{AgentStop, OnMaxTokens, Run, RunError, ToolCall, ToolCallState};
 
 impl Run {
     /// The model answered; `cost` is `None` where it is not known.
@@ -36,30 +35,30 @@ impl Run {
         }
         give_own_ids(&mut message);
 
-        let grows = matches!(self.progress.limits.on_max_tokens, OnMaxTokens::Grow(most) if self.progress.grown < most);
-        if is_cut_off && grows {
-            self.count(&usage, cost);
+        if is_cut_off
+            && matches!(self.progress.limits.on_max_tokens, OnMaxTokens::Grow(most) if self.progress.grown < most)
+        {
+            // as many were not enough
+            let said = u32::try_from(usage.output_tokens).unwrap_or(u32::MAX);
+            self.progress.max_tokens = Some(said.saturating_mul(2));
             self.progress.grown += 1;
-            self.progress.message = Some(message);
+            self.progress.count(&usage, cost);
+            self.message = Some(message);
             return Ok(());
         }
 
-        let calls: Vec<ToolCall> = message
-            .tool_uses()
-            .filter(|call| !call.is_run_by_service())
-            .cloned()
-            .map(ToolCall::new)
-            .collect();
         match self.conversation.push(message.clone()) {
             Ok(()) => self.said.push(message.clone()),
             // an answer without content is none, and the history does without it
-            Err(error) if says_nothing(&error) => {}
+            Err(error) if matches!(error.refusal(), Refusal::SaysNothing) => {}
             Err(error) => return Err(error.into()),
         }
-        self.count(&usage, cost);
-        self.progress.message = Some(message);
-        self.progress.calls = calls;
-        if self.progress.calls.is_empty() {
+        self.progress.count(&usage, cost);
+        let before = self.calls.len();
+        self.calls.extend(message.tool_uses().cloned().map(ToolCall::new));
+        self.progress.round = self.calls.len() - before;
+        self.message = Some(message);
+        if self.progress.round == 0 {
             self.progress.phase = Phase::Done(stop_of(stop_reason));
             return Ok(());
         }
@@ -74,35 +73,41 @@ impl Run {
         self.refuse_repeats()
     }
 
+    /// What came of an answer that was given up: its text becomes part of the history, since somebody may have read it.
+    /// Calls and reasoning that are not whole cannot.
+    pub(crate) fn broke_off(&mut self, response: ChatResponse) {
+        let mut message = response.message;
+        message.content.retain(|block| matches!(block, ContentBlock::Text(text) if !text.trim().is_empty()));
+        if self.conversation.push(message.clone()).is_ok() {
+            self.said.push(message.clone());
+            self.message = Some(message);
+        }
+    }
+
     fn refuse_repeats(&mut self) -> Result<(), RunError> {
         let most = self.progress.limits.max_repeats;
-        let refused = self.progress.repeats.take(&self.progress.calls, most);
-        let ids: Vec<String> = self.progress.calls.iter().map(|call| call.id().to_owned()).collect();
-        for (id, _) in ids.iter().zip(refused).filter(|(_, is_refused)| *is_refused) {
-            if self.call(id).is_some_and(|call| call.state() == ToolCallState::Pending) {
-                self.deny(id, "this call was made before with the same arguments, again and again, and its result will be the same; do something else, or answer with what you know")?;
-            }
+        let begin = self.round_begins();
+        let refused = self.progress.repeats.take(self.calls.get(begin..).unwrap_or_default(), most);
+        let pending = |call: &ToolCall| call.state() == ToolCallState::Pending;
+        let ids: Vec<String> = self
+            .round()
+            .iter()
+            .zip(refused)
+            .filter(|(call, is_refused)| *is_refused && pending(call))
+            .map(|(call, _)| call.id().to_owned())
+            .collect();
+        for id in ids {
+            self.deny(&id, REPEATED)?;
         }
         Ok(())
     }
-
-    fn count(&mut self, usage: &Usage, cost: Option<Cost>) {
-        if self.progress.iterations == 0 {
-            self.progress.usage = usage.clone();
-        } else {
-            self.progress.usage += usage;
-        }
-        self.progress.iterations = self.progress.iterations.saturating_add(1);
-        self.progress.cost = self.progress.cost.zip(cost).map(|(sum, more)| sum + more);
-    }
 }
+
+const REPEATED: &str = "this call was made again and again with the same arguments; its result is known and will be the \
+                        same. Do something else, or answer with what you know";
 
 fn is_invalid(call: &IncompleteToolUse) -> bool {
     matches!(call.cause, IncompleteCause::InvalidJson(_))
-}
-
-fn says_nothing(error: &ConversationError) -> bool {
-    matches!(error.refusal(), Refusal::SaysNothing)
 }
 
 /// Some models count their calls anew, or leave ids empty; within a turn each call needs one of its own.

@@ -195,6 +195,10 @@ impl ToolCall {
     }
 
     pub(super) fn start(&mut self) -> Result<(), IllegalTransition> {
+        if self.question.is_some() {
+            // nobody has said yet that it may
+            return Err(self.illegal(ToolCallState::Running));
+        }
         self.become_(ToolCallState::Running)?;
         self.starts = self.starts.saturating_add(1);
         Ok(())

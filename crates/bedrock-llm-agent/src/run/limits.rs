@@ -71,8 +71,8 @@ pub enum OnMaxTokens {
     /// Stop; the call is left out of the history.
     #[default]
     Stop,
-    /// Ask again with twice the `max_tokens`, up to what the model can say, at most so many times; then stop. The answer
-    /// that was cut off is left out of the history.
+    /// Ask again for twice as many tokens as were said, up to what the model can say, at most so many times; then stop. The
+    /// answer that was cut off is left out of the history.
     Grow(u32),
     /// Tell the model, as the call's result, that it was cut off, and go on.
     Tell,

@@ -2,72 +2,89 @@
 
 mod answer;
 mod call;
+mod calls;
 mod limits;
 mod model_use;
+mod progress;
 mod repeats;
 
 use std::fmt;
 use std::time::Duration;
 
 use bedrock_llm_schema::conversation::ConversationError;
-use bedrock_llm_schema::model::Cost;
-use bedrock_llm_schema::{Conversation, Message, Role, ToolResultBlock, Usage};
+use bedrock_llm_schema::{Conversation, Message, Role, ToolResultBlock};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub use call::{IllegalTransition, ToolCall, ToolCallState};
 pub use limits::{AgentStop, Budget, OnMaxTokens, RunLimits, Spent};
 pub use model_use::ModelUse;
-use repeats::Repeats;
-
-use crate::ToolError;
+use progress::Phase;
+pub use progress::Progress;
 
 /// A run: a conversation in which a model calls tools until it has answered.
 ///
 /// It is a state machine that does nothing by itself: [`next`](Self::next) says what is to be done, the other methods take
 /// what came of it. Its serde form can be kept and gone on with in another process. The conversation in it is sound at
 /// every moment; only the calls of its last turn may wait for their results.
+///
+/// ```
+/// use bedrock_llm_agent::run::{AgentStop, Run, RunLimits, Step};
+/// use bedrock_llm_schema::{ChatResponse, Conversation, Message, StopReason, ToolResultBlock, ToolUseBlock, Usage};
+/// use serde_json::json;
+///
+/// let mut conversation = Conversation::new();
+/// conversation.push("What is 1 + 2?")?;
+/// let mut run = Run::new(conversation, RunLimits::default())?;
+///
+/// assert_eq!(run.next(), Step::CallModel);
+/// let call = Message::assistant(ToolUseBlock::new("t1", "add", json!({"a": 1, "b": 2})));
+/// run.answered(ChatResponse::new(call, StopReason::ToolUse, Usage::new(10, 5)), None)?;
+///
+/// assert_eq!(run.next(), Step::CallTools(vec!["t1".to_owned()]));
+/// run.start("t1")?;
+///
+/// // stored here, gone on with elsewhere
+/// let mut run: Run = serde_json::from_str(&serde_json::to_string(&run)?)?;
+/// assert_eq!(run.next(), Step::Await(vec!["t1".to_owned()]));
+/// run.complete("t1", ToolResultBlock::text("t1", "3"))?;
+///
+/// assert_eq!(run.next(), Step::CallModel);
+/// run.answered(ChatResponse::new(Message::assistant("3."), StopReason::EndTurn, Usage::new(20, 2)), None)?;
+/// assert_eq!(run.next(), Step::Done(AgentStop::EndTurn));
+/// assert_eq!(run.conversation().messages().len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "Written", rename_all = "camelCase")]
 pub struct Run {
     conversation: Conversation,
-    /// The calls of earlier rounds.
-    #[serde(default)]
-    finished: Vec<ToolCall>,
+    /// All calls, in the order in which the model asked for them; the last are those of the round under way.
+    calls: Vec<ToolCall>,
     progress: Progress,
+    /// What the model said last, as far as it came.
+    message: Option<Message>,
     /// What was said since it was asked last, for a transcript.
     #[serde(skip)]
     said: Vec<Message>,
 }
 
-/// How far a run has come, beside its conversation and its finished calls.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+/// A run as it is read, before it is known to be one that can be.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Progress {
-    limits: RunLimits,
-    phase: Phase,
-    /// The calls of the round under way, in the order in which the model asked for them.
+struct Written {
+    conversation: Conversation,
     calls: Vec<ToolCall>,
-    repeats: Repeats,
-    iterations: u32,
-    /// How often `max_tokens` was doubled.
-    grown: u32,
-    usage: Usage,
-    /// None where a price was not known.
-    cost: Option<Cost>,
-    #[serde(default, skip_serializing_if = "ModelUse::is_nothing")]
-    used_by_tools: ModelUse,
-    time: Duration,
-    /// What the model said last.
+    progress: Progress,
     message: Option<Message>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Phase {
-    Model,
-    Tools,
-    Done(AgentStop),
+impl TryFrom<Written> for Run {
+    type Error = RunError;
+
+    fn try_from(written: Written) -> Result<Self, RunError> {
+        let Written { conversation, calls, progress, message } = written;
+        Ok(Self { message, ..Self::restore(conversation, calls, progress)? })
+    }
 }
 
 /// What a run wants next.
@@ -92,7 +109,7 @@ pub enum Step {
 #[non_exhaustive]
 pub enum RunError {
     /// The conversation would not be sound.
-    #[error("the model's answer does not fit the conversation")]
+    #[error("what was said does not fit the conversation")]
     Conversation(#[from] ConversationError),
     /// The call is in a state that does not allow it.
     #[error(transparent)]
@@ -109,6 +126,9 @@ pub enum RunError {
     /// The conversation is not one that a model can answer.
     #[error("a run begins with a conversation whose last turn is the user's")]
     NothingAsked,
+    /// The calls of the round are not those that the conversation waits for.
+    #[error("the run's calls are not those that its conversation waits for")]
+    Inconsistent,
 }
 
 impl Run {
@@ -121,26 +141,26 @@ impl Run {
         if !is_asked {
             return Err(RunError::NothingAsked);
         }
-        let progress = Progress {
-            limits,
-            phase: Phase::Model,
-            calls: Vec::new(),
-            repeats: Repeats::default(),
-            iterations: 0,
-            grown: 0,
-            usage: Usage::default(),
-            cost: Some(Cost::default()),
-            used_by_tools: ModelUse::default(),
-            time: Duration::ZERO,
-            message: None,
-        };
-        Ok(Self { conversation, finished: Vec::new(), progress, said: Vec::new() })
+        let progress = Progress::new(limits);
+        Ok(Self { conversation, calls: Vec::new(), progress, message: None, said: Vec::new() })
     }
 
-    /// Puts a run together again from what a store keeps of it.
-    #[must_use]
-    pub fn restore(conversation: Conversation, finished: Vec<ToolCall>, progress: Progress) -> Self {
-        Self { conversation, finished, progress, said: Vec::new() }
+    /// Puts a run together again from what a store keeps of it: what the model is told, all calls of the run, and how far
+    /// it had come.
+    ///
+    /// # Errors
+    /// [`RunError::Inconsistent`].
+    pub fn restore(
+        conversation: Conversation,
+        calls: Vec<ToolCall>,
+        progress: Progress,
+    ) -> Result<Self, RunError> {
+        let message = conversation.messages().iter().rfind(|said| said.role == Role::Assistant).cloned();
+        let message = message.filter(|_| progress.iterations > 0);
+        let run = Self { conversation, calls, progress, message, said: Vec::new() };
+        let waits: Vec<&str> = run.conversation.pending().map(|call| call.tool_use_id.as_str()).collect();
+        let round: Vec<&str> = run.round().iter().map(ToolCall::id).collect();
+        if waits == round { Ok(run) } else { Err(RunError::Inconsistent) }
     }
 
     /// What is to be done next. Asking twice changes nothing.
@@ -148,17 +168,19 @@ impl Run {
         match &self.progress.phase {
             Phase::Done(stop) => Step::Done(stop.clone()),
             Phase::Model => match self.progress.spent() {
-                Some(stop) => self.stop(stop),
+                Some(stop) => {
+                    self.progress.phase = Phase::Done(stop.clone());
+                    Step::Done(stop)
+                }
                 None => Step::CallModel,
             },
-            Phase::Tools => self.round(),
+            Phase::Tools => self.next_of_round(),
         }
     }
 
-    fn round(&mut self) -> Step {
+    fn next_of_round(&mut self) -> Step {
         let ids = |is_wanted: fn(&ToolCall) -> bool| -> Vec<String> {
-            let wanted = self.progress.calls.iter().filter(|call| is_wanted(call));
-            wanted.map(|call| call.id().to_owned()).collect()
+            self.round().iter().filter(|call| is_wanted(call)).map(|call| call.id().to_owned()).collect()
         };
         let to_run = ids(|call| call.state() == ToolCallState::Pending && call.question().is_none());
         if !to_run.is_empty() {
@@ -178,96 +200,25 @@ impl Run {
 
     /// Gives the model the results and goes on, or stops where a tool or a loop says so.
     fn end_round(&mut self) {
-        let calls = std::mem::take(&mut self.progress.calls);
-        self.give_results(&calls);
         let stops_on = |call: &&ToolCall| {
             call.state() == ToolCallState::Complete && self.progress.limits.stop_on.contains(call.name())
         };
-        self.progress.phase = match (calls.iter().find(stops_on), self.progress.repeats.looping()) {
+        let phase = match (self.round().iter().find(stops_on), self.progress.repeats.looping()) {
             (Some(call), _) => Phase::Done(AgentStop::Tool(call.name().to_owned())),
             (None, Some(tool)) => Phase::Done(AgentStop::Loop(tool.to_owned())),
             (None, None) => Phase::Model,
         };
-        self.finished.extend(calls);
+        self.give_results(phase);
     }
 
-    fn give_results(&mut self, calls: &[ToolCall]) {
-        let results = Message::new(Role::User, calls.iter().filter_map(|call| call.result().cloned()));
-        // the calls of a round are those of the last turn, each with one result
+    fn give_results(&mut self, phase: Phase) {
+        let results = self.round().iter().filter_map(|call| call.result().cloned());
+        let results = Message::new(Role::User, results);
+        (self.progress.phase, self.progress.round) = (phase, 0);
+        // the calls of a round are those the conversation waits for, and each has a result now
         let pushed = self.conversation.push(results.clone());
         debug_assert!(pushed.is_ok(), "{pushed:?}");
         self.said.push(results);
-    }
-
-    fn stop(&mut self, stop: AgentStop) -> Step {
-        self.progress.phase = Phase::Done(stop.clone());
-        Step::Done(stop)
-    }
-
-    /// A call begins to run, or to run again after it was interrupted.
-    ///
-    /// # Errors
-    /// When it is not in this round, or is done.
-    pub fn start(&mut self, id: &str) -> Result<&ToolCall, RunError> {
-        let call = self.call_mut(id)?;
-        call.start()?;
-        Ok(call)
-    }
-
-    /// A tool answered.
-    ///
-    /// # Errors
-    /// When the call is not running.
-    pub fn complete(&mut self, id: &str, result: ToolResultBlock) -> Result<&ToolCall, RunError> {
-        self.finish(id, ToolCallState::Complete, None, result)
-    }
-
-    /// A tool did not answer; `kind` as [`ToolError::kind`](crate::ToolError::kind) names it.
-    ///
-    /// # Errors
-    /// When the call is done.
-    pub fn fail(&mut self, id: &str, kind: &str, result: ToolResultBlock) -> Result<&ToolCall, RunError> {
-        self.finish(id, ToolCallState::Failed, Some(kind.to_owned()), result)
-    }
-
-    /// A call may not be run. The model is told why.
-    ///
-    /// # Errors
-    /// When the call is done.
-    pub fn deny(&mut self, id: &str, reason: &str) -> Result<&ToolCall, RunError> {
-        let result = ToolResultBlock::error(id, format!("denied: {reason}"));
-        self.finish(id, ToolCallState::Denied, Some("denied".to_owned()), result)
-    }
-
-    /// A call waits for a human's word.
-    ///
-    /// # Errors
-    /// When the call is not pending.
-    pub fn ask(&mut self, id: &str, question: impl Into<String>) -> Result<&ToolCall, RunError> {
-        let call = self.call_mut(id)?;
-        call.ask(question.into())?;
-        Ok(call)
-    }
-
-    /// A human lets a call be run, with these arguments where they are not the model's. The history keeps the model's.
-    ///
-    /// # Errors
-    /// When the call is not pending.
-    pub fn allow(&mut self, id: &str, input: Option<Value>) -> Result<(), RunError> {
-        let call = self.call_mut(id)?;
-        call.allow()?;
-        match input {
-            Some(input) => Ok(call.change(input)?),
-            None => Ok(()),
-        }
-    }
-
-    /// A call is to be run with other arguments. The history keeps the model's.
-    ///
-    /// # Errors
-    /// When the call is not pending.
-    pub fn change(&mut self, id: &str, input: Value) -> Result<(), RunError> {
-        Ok(self.call_mut(id)?.change(input)?)
     }
 
     /// Goes on with a run that the model ended: the user says this.
@@ -290,78 +241,33 @@ impl Run {
     }
 
     /// Ends the run. Calls that are not done are cancelled, and told so; the conversation is sound and can go on.
-    /// A run that has stopped stays as it is.
-    pub fn cancel(&mut self, reason: &str) {
-        self.end(AgentStop::Cancelled, reason);
+    /// A run that has stopped stays as it is. Gives the calls that were cancelled.
+    pub fn cancel(&mut self, reason: &str) -> Vec<ToolCall> {
+        self.end(AgentStop::Cancelled, reason)
     }
 
     /// Ends the run for another reason than its own.
-    pub(crate) fn end(&mut self, stop: AgentStop, reason: &str) {
+    pub(crate) fn end(&mut self, stop: AgentStop, reason: &str) -> Vec<ToolCall> {
         if matches!(self.progress.phase, Phase::Done(_)) {
-            return;
+            return Vec::new();
         }
-        let mut calls = std::mem::take(&mut self.progress.calls);
-        for call in &mut calls {
+        let mut cancelled = Vec::new();
+        for call in self.round_mut().iter_mut().filter(|call| !call.state().is_final()) {
             let told = ToolResultBlock::error(call.id(), format!("cancelled: {reason}"));
-            // those that are done stay as they are
-            drop(call.finish(ToolCallState::Cancelled, Some("cancelled".to_owned()), told));
+            if call.finish(ToolCallState::Cancelled, Some("cancelled".to_owned()), told).is_ok() {
+                cancelled.push(call.clone());
+            }
         }
-        if self.progress.phase == Phase::Tools {
-            self.give_results(&calls);
+        match self.progress.phase {
+            Phase::Tools => self.give_results(Phase::Done(stop)),
+            Phase::Model | Phase::Done(_) => self.progress.phase = Phase::Done(stop),
         }
-        self.finished.extend(calls);
-        self.progress.phase = Phase::Done(stop);
-    }
-
-    /// A call came out, with this told to the model.
-    pub(crate) fn settle(
-        &mut self,
-        id: &str,
-        failure: Option<&ToolError>,
-        result: ToolResultBlock,
-    ) -> Result<&ToolCall, RunError> {
-        let state = match failure {
-            None => ToolCallState::Complete,
-            Some(ToolError::Denied { .. }) => ToolCallState::Denied,
-            Some(ToolError::Cancelled) => ToolCallState::Cancelled,
-            Some(_) => ToolCallState::Failed,
-        };
-        self.finish(id, state, failure.map(|error| error.kind().to_owned()), result)
-    }
-
-    /// A call used models. It counts against the run's budget.
-    ///
-    /// # Errors
-    /// When the run has no such call.
-    pub fn charge(&mut self, id: &str, used: &ModelUse) -> Result<(), RunError> {
-        let mut calls = self.finished.iter_mut().chain(&mut self.progress.calls).rev();
-        let call = calls.find(|call| call.id() == id).ok_or_else(|| RunError::NoCall(id.to_owned()))?;
-        call.charge(used);
-        self.progress.used_by_tools.add(used);
-        self.progress.cost = self.progress.cost.zip(used.cost).map(|(sum, more)| sum + more);
-        Ok(())
+        cancelled
     }
 
     /// Adds to the time at work.
     pub fn spend(&mut self, time: Duration) {
         self.progress.time = self.progress.time.saturating_add(time);
-    }
-
-    fn finish(
-        &mut self,
-        id: &str,
-        state: ToolCallState,
-        failure: Option<String>,
-        result: ToolResultBlock,
-    ) -> Result<&ToolCall, RunError> {
-        let call = self.call_mut(id)?;
-        call.finish(state, failure, result)?;
-        Ok(call)
-    }
-
-    fn call_mut(&mut self, id: &str) -> Result<&mut ToolCall, RunError> {
-        let mut calls = self.progress.calls.iter_mut();
-        calls.find(|call| call.id() == id).ok_or_else(|| RunError::NoCall(id.to_owned()))
     }
 
     /// The conversation so far.
@@ -375,33 +281,16 @@ impl Run {
         &mut self.conversation
     }
 
-    /// Hands over the turns that were said since it was asked last.
-    pub(crate) fn take_said(&mut self) -> Vec<Message> {
-        std::mem::take(&mut self.said)
-    }
-
     /// The conversation, to keep.
     #[must_use]
     pub fn into_conversation(self) -> Conversation {
         self.conversation
     }
 
-    /// The calls of the round under way, in the model's order.
+    /// What the model said last, as far as it came.
     #[must_use]
-    pub fn calls(&self) -> &[ToolCall] {
-        &self.progress.calls
-    }
-
-    /// A call of the round under way.
-    #[must_use]
-    pub fn call(&self, id: &str) -> Option<&ToolCall> {
-        self.progress.calls.iter().find(|call| call.id() == id)
-    }
-
-    /// The calls of the rounds before.
-    #[must_use]
-    pub fn finished_calls(&self) -> &[ToolCall] {
-        &self.finished
+    pub fn message(&self) -> Option<&Message> {
+        self.message.as_ref()
     }
 
     /// How far it has come.
@@ -409,90 +298,10 @@ impl Run {
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
-}
 
-impl Progress {
-    /// What the run is held to.
-    #[must_use]
-    pub fn limits(&self) -> &RunLimits {
-        &self.limits
-    }
-
-    /// How many answers the model gave.
-    #[must_use]
-    pub fn iterations(&self) -> u32 {
-        self.iterations
-    }
-
-    /// What all answers used together, without what tools used.
-    #[must_use]
-    pub fn usage(&self) -> &Usage {
-        &self.usage
-    }
-
-    /// What tools used of models.
-    #[must_use]
-    pub fn used_by_tools(&self) -> &ModelUse {
-        &self.used_by_tools
-    }
-
-    /// What the answers and the tools cost; `None` where a price is not known.
-    #[must_use]
-    pub fn cost(&self) -> Option<Cost> {
-        self.cost
-    }
-
-    /// The time at work.
-    #[must_use]
-    pub fn time(&self) -> Duration {
-        self.time
-    }
-
-    /// The model's last answer, as far as it came.
-    #[must_use]
-    pub fn message(&self) -> Option<&Message> {
-        self.message.as_ref()
-    }
-
-    /// The calls of the round under way, in the model's order.
-    #[must_use]
-    pub fn calls(&self) -> &[ToolCall] {
-        &self.calls
-    }
-
-    /// Why it stopped, if it has.
-    #[must_use]
-    pub fn stop(&self) -> Option<&AgentStop> {
-        match &self.phase {
-            Phase::Done(stop) => Some(stop),
-            Phase::Model | Phase::Tools => None,
-        }
-    }
-
-    /// The factor by which `max_tokens` has grown: see [`OnMaxTokens::Grow`].
-    #[must_use]
-    pub fn max_tokens_factor(&self) -> u32 {
-        1_u32.checked_shl(self.grown).unwrap_or(u32::MAX)
-    }
-
-    fn spent(&self) -> Option<AgentStop> {
-        let Budget { tokens, cost, time } = self.limits.budget;
-        let is_costly = |most: Cost| match self.cost {
-            Some(cost) => cost >= most,
-            None => self.iterations > 0,
-        };
-        let used = self.usage.total().saturating_add(self.used_by_tools.usage.total());
-        if self.iterations >= self.limits.max_iterations {
-            Some(AgentStop::MaxIterations)
-        } else if tokens.is_some_and(|most| used >= most) {
-            Some(AgentStop::Budget(Spent::Tokens))
-        } else if cost.is_some_and(is_costly) {
-            Some(AgentStop::Budget(Spent::Cost))
-        } else if time.is_some_and(|most| self.time >= most) {
-            Some(AgentStop::Budget(Spent::Time))
-        } else {
-            None
-        }
+    /// Hands over the turns that were said since it was asked last.
+    pub(crate) fn take_said(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.said)
     }
 }
 
@@ -501,21 +310,11 @@ impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Run")
             .field("conversation", &self.conversation)
-            .field("finished", &self.finished.len())
-            .field("progress", &self.progress)
-            .finish()
-    }
-}
-
-/// Counts, and never shows what was said.
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress")
-            .field("phase", &self.phase)
             .field("calls", &self.calls)
-            .field("iterations", &self.iterations)
-            .field("usage", &self.usage)
-            .field("time", &self.time)
+            .field("progress", &self.progress)
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use sha2::{Digest as _, Sha256};
+
 use super::ToolCall;
 
 /// The calls of the rounds before, and how often each was asked for in rounds that follow one another.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Repeats {
-    /// By tool and arguments.
+    /// By [`key`].
     counts: BTreeMap<String, u32>,
     /// The tool of a call that was asked for once more after it had been refused.
     looping: Option<String>,
@@ -23,8 +25,7 @@ impl Repeats {
         let mut counts = BTreeMap::new();
         let mut refused = Vec::with_capacity(calls.len());
         for call in calls {
-            // serde_json writes objects in one order where they are equal
-            let key = format!("{}\u{0}{}", call.name(), call.input());
+            let key = key(call);
             let count = counts.get(&key).or_else(|| self.counts.get(&key)).copied().unwrap_or(0) + 1;
             if count > most.saturating_add(1) {
                 self.looping = Some(call.name().to_owned());
@@ -40,4 +41,12 @@ impl Repeats {
     pub(super) fn looping(&self) -> Option<&str> {
         self.looping.as_deref()
     }
+}
+
+/// The SHA-256 of tool and arguments, whatever the order of their members: arguments may be long, and are not shown.
+fn key(call: &ToolCall) -> String {
+    let mut input = call.input().clone();
+    input.sort_all_objects();
+    let hash = Sha256::digest(format!("{}\0{input}", call.name()));
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

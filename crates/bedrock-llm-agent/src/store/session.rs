@@ -7,7 +7,8 @@ use bedrock_llm_schema::{Conversation, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::run::{Progress, Run, ToolCall};
+use super::StoreError;
+use crate::run::{Progress, Run, RunError, ToolCall};
 
 /// The number of a session's turn. Later turns have higher ones; no number is ever used twice in a store, so that a session
 /// that was rolled back, or deleted and made again, is never mistaken for what it was. 0 stands for a session that is not
@@ -100,17 +101,15 @@ impl Turn {
 
 impl Session {
     /// The run under way, if there is one: what is to be gone on with.
-    #[must_use]
-    pub fn run(&self) -> Option<Run> {
-        let progress = self.progress.clone()?;
-        let mut finished = self.calls.clone();
-        for call in progress.calls() {
-            // earlier rounds may have had calls of the same id
-            if let Some(place) = finished.iter().rposition(|known| known.id() == call.id()) {
-                finished.remove(place);
-            }
-        }
-        Some(Run::restore(self.conversation.clone(), finished, progress))
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where its calls are not those that the conversation waits for.
+    pub fn run(&self) -> Result<Option<Run>, StoreError> {
+        let Some(progress) = self.progress.clone() else { return Ok(None) };
+        let run = Run::restore(self.conversation.clone(), self.calls.clone(), progress);
+        let corrupt =
+            |error: RunError| StoreError::Corrupt { session: self.id.clone(), message: error.to_string() };
+        run.map(Some).map_err(corrupt)
     }
 }
 
