@@ -40,7 +40,7 @@ async fn calls_in_words_are_run_as_any() {
 
     // the history has blocks, the requests have not
     let history = response.run.conversation().messages();
-    assert_eq!(history[1].text(), "Let me see.\n");
+    assert_eq!(history[1].text(), "Let me see.");
     assert_eq!(history[1].tool_uses().count(), 2);
     assert_eq!(history[2].tool_results().count(), 2);
     let asked = local.received();

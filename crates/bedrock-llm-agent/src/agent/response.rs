@@ -10,7 +10,7 @@ use crate::memory::MemoryUpdate;
 use crate::run::{AgentStop, ModelUse, Run, ToolCall};
 
 /// What came of a run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentResponse {
     /// What the model said last, as far as it came; empty where it said nothing.
@@ -83,6 +83,20 @@ impl AgentResponse {
     /// The calls that wait for a human's word.
     pub fn approvals(&self) -> impl Iterator<Item = &ToolCall> {
         self.run.round().iter().filter(|call| call.question().is_some())
+    }
+}
+
+/// Counts, and never shows what was said.
+impl fmt::Debug for AgentResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentResponse")
+            .field("stop", &self.stop)
+            .field("iterations", &self.iterations)
+            .field("tool_calls", &self.tool_calls)
+            .field("usage", &self.usage)
+            .field("used_by_tools", &self.used_by_tools)
+            .field("cost", &self.cost)
+            .finish_non_exhaustive()
     }
 }
 
