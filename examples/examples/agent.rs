@@ -3,9 +3,8 @@
 use std::io::Write as _;
 
 use bedrock_llm::Agent;
-use bedrock_llm::agent::memory::{Memory, MemoryContext, MemoryUpdate};
+use bedrock_llm::agent::memory::Window;
 use bedrock_llm::agent::{AgentEvent, Context, tool};
-use bedrock_llm::schema::{Conversation, Error};
 
 /// Current weather in a city.
 #[tool(timeout = "5s")]
@@ -20,21 +19,6 @@ async fn get_weather(
     Ok(format!("In {city} it is 21 degrees and clear."))
 }
 
-/// Keeps the last questions, each with all that came of it.
-struct LastQuestions(usize);
-
-impl Memory for LastQuestions {
-    async fn prune(
-        &self,
-        conversation: &mut Conversation,
-        _context: &MemoryContext<'_>,
-    ) -> Result<Vec<MemoryUpdate>, Error> {
-        let old = conversation.units().count().saturating_sub(self.0);
-        conversation.drop_oldest(old);
-        Ok(Vec::new())
-    }
-}
-
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (builder, _local) = examples::connect().await?;
@@ -42,7 +26,8 @@ async fn main() -> anyhow::Result<()> {
         .model("us.amazon.nova-lite-v1:0")
         .system("You help travellers. Be brief.")
         .tool(get_weather)
-        .memory(LastQuestions(10))
+        // the model is told the last ten questions, each with all that came of it
+        .memory(Window::new(10))
         .build()?
         .session("ada");
 

@@ -273,11 +273,12 @@ impl AgentBuilder {
             );
             return Err(AgentError::config("max_cost", message));
         }
-        let shared = Shared {
+        let mut shared = Shared {
             client: self.client,
             request: self.request,
             profile,
-            config: tools.config(),
+            config: None,
+            front: 0,
             tools,
             tool_choice: self.tool_choice,
             is_prompted,
@@ -292,6 +293,7 @@ impl AgentBuilder {
             on_interrupted: self.on_interrupted,
             on_conflict: self.on_conflict,
         };
+        shared.settle_tools();
         Ok(Agent::new(shared, self.session))
     }
 }

@@ -135,7 +135,7 @@ impl Drive {
             if self.agent.cancellation.is_cancelled() {
                 self.give_up(run, &GivenUp::Cancelled).await;
             }
-            match run.next() {
+            match run.step() {
                 Step::CallModel if self.goal.as_ref().is_some_and(|goal| goal.is_missed(run)) => {
                     run.end(AgentStop::NoAnswer, "no answer fitted");
                 }
@@ -269,7 +269,10 @@ impl Drive {
         self.changes.extend(changes);
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.commit(run, state).await?),
-            None => Ok(drop(run.take_said())),
+            None => {
+                drop(run.take_said());
+                Ok(())
+            }
         }
     }
 }

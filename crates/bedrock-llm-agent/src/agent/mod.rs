@@ -34,6 +34,7 @@ pub use hook::{Approval, Hook, ModelVerdict, ToolVerdict};
 use hook::{Approver, Hooks};
 pub use input::{AgentInput, Resume};
 pub use prompted::PromptTools;
+use prompted::in_words;
 pub use response::AgentResponse;
 pub use stream::AgentStream;
 pub use subagent::AgentTool;
@@ -70,6 +71,8 @@ struct Shared {
     is_prompted: bool,
     max_answer_retries: u32,
     max_depth: u32,
+    /// The tokens of system prompt and tools, by a careful estimate.
+    front: u64,
     limits: RunLimits,
     max_parallel: usize,
     memory: Option<DynMemory>,
@@ -78,6 +81,20 @@ struct Shared {
     approver: Option<Approver>,
     on_interrupted: OnInterrupted,
     on_conflict: OnConflict,
+}
+
+impl Shared {
+    /// Sets what follows from the tools.
+    fn settle_tools(&mut self) {
+        self.config = self.tools.config();
+        let mut front = ChatRequest { messages: Vec::new(), ..self.request.clone() };
+        front.tool_config.clone_from(&self.config);
+        if self.is_prompted {
+            front = in_words(front, &self.profile);
+        }
+        let model = self.profile.base_model.as_ref().unwrap_or(&self.profile.id);
+        self.front = *front.estimate_tokens_of(model).range().end();
+    }
 }
 
 impl Agent {
@@ -128,7 +145,6 @@ impl Agent {
 
     /// [`run`](Self::run), and says what happens. Nothing is done unless the stream is asked; dropping it drops the call
     /// under way.
-    #[must_use]
     pub fn stream(&self, input: impl Into<AgentInput>) -> AgentStream {
         AgentStream::new(self.clone(), input.into(), None)
     }

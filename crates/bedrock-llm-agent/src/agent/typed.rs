@@ -136,7 +136,7 @@ impl Agent {
         }
         let mut shared = Shared::clone(&self.shared);
         shared.tools.add(AnswerTool::<T>::new(Arc::clone(&shape)))?;
-        shared.config = shared.tools.config();
+        shared.settle_tools();
         shared.limits.stop_on.insert(shape.name().to_owned());
         Ok((Self { shared: Arc::new(shared), ..self.clone() }, goal))
     }
