@@ -1,4 +1,5 @@
 //! The agent without an async runtime.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

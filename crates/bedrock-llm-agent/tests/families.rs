@@ -167,8 +167,12 @@ async fn two_tools_in_every_family_by_converse() {
 
 #[tokio::test]
 async fn two_tools_in_every_family_natively() {
+    let families = representatives();
+    for listed in WITHOUT_NATIVE_TOOLS.iter().chain(&WITHOUT_CODEC) {
+        assert!(families.contains_key(listed), "{listed} is listed, and has no model with tools");
+    }
     let mut wrong = Vec::new();
-    for (family, model) in &representatives() {
+    for (family, model) in &families {
         for streamed in [false, true] {
             let ran = run(model, ApiMode::Invoke, streamed, PromptTools::Never).await;
             let cannot = WITHOUT_NATIVE_TOOLS.contains(family) || WITHOUT_CODEC.contains(family);

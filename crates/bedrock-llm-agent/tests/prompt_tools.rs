@@ -1,4 +1,5 @@
 //! Tools for models that have none.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Agents as tools of agents.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -73,7 +73,6 @@ impl BlockingAgent {
     }
 
     /// See [`Agent::stream`]. The run works while the iterator is asked; dropping it drops the call under way.
-    #[must_use]
     pub fn stream(&self, input: impl Into<AgentInput>) -> BlockingAgentStream {
         BlockingAgentStream { client: self.client.clone(), events: self.agent.stream(input), is_over: false }
     }

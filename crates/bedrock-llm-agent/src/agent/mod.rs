@@ -86,7 +86,7 @@ struct Shared {
 impl Shared {
     /// Sets what follows from the tools.
     fn settle_tools(&mut self) {
-        self.config = self.tools.config();
+        self.config = builder::config(&self.tools, self.request.tool_config.as_ref());
         let mut front = ChatRequest { messages: Vec::new(), ..self.request.clone() };
         front.tool_config.clone_from(&self.config);
         if self.is_prompted {

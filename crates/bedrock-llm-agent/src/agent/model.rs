@@ -24,7 +24,8 @@ impl Drive {
             }
         }
         self.emit(AgentEvent::Iteration(run.progress().iterations().saturating_add(1))).await;
-        let mut response = match self.ask(run, request).await? {
+        // in a box, so that whoever awaits a run does not carry a call of the client's
+        let mut response = match Box::pin(self.ask(run, request)).await? {
             Answer::Whole(response) => response,
             Answer::Part(why, part) => {
                 part.into_iter().for_each(|part| run.broke_off(part));
@@ -94,8 +95,9 @@ impl Drive {
         request.messages = run.conversation().messages().to_vec();
         request.tool_config.clone_from(&shared.config);
         // held on to, it would never end
-        if let (Some(config), []) = (&mut request.tool_config, run.calls()) {
-            config.tool_choice.clone_from(&shared.tool_choice);
+        if let (Some(config), Some(choice), []) = (&mut request.tool_config, &shared.tool_choice, run.calls())
+        {
+            config.tool_choice = Some(choice.clone());
         }
         if let Some(more) = run.progress().max_tokens() {
             let most = shared.profile.max_output_tokens.and_then(|most| u32::try_from(most).ok());

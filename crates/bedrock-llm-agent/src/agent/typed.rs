@@ -181,6 +181,7 @@ fn typed<T: DeserializeOwned>(shape: &Shape, response: AgentResponse) -> Result<
 /// What happens in a run that is after a value.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are events")]
 pub enum TypedEvent<T> {
     /// What happens; never [`AgentEvent::Done`].
     Event(AgentEvent),

@@ -358,7 +358,7 @@ mod tests {
             r#"<tool_call>{"name": "add", "arguments": {"a": 1}}"#,
             "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1}}</tool_call><tool_result>made up</tool_result> so",
         ] {
-            assert_eq!(all(written), [add.clone()], "{written}");
+            assert_eq!(all(written), std::slice::from_ref(&add), "{written}");
         }
     }
 
