@@ -4,7 +4,7 @@
 mod common;
 
 use bedrock_llm_agent::agent::{AgentErrorKind, PromptTools};
-use bedrock_llm_agent::run::{AgentStop, ToolCallState};
+use bedrock_llm_agent::run::{AgentStop, ToolCall, ToolCallState};
 use bedrock_llm_agent::{Agent, AgentEvent};
 use bedrock_llm_local::{Builder, LocalBedrock, Reply};
 use bedrock_llm_schema::{StopReason, ToolChoice};
@@ -96,7 +96,7 @@ async fn mistakes_go_back_to_the_model() {
     )
     .await;
     let response = agent.build().unwrap().run("1 + 2?").await.unwrap();
-    let failures: Vec<_> = response.tool_calls.iter().map(|call| call.failure()).collect();
+    let failures: Vec<_> = response.tool_calls.iter().map(ToolCall::failure).collect();
     assert_eq!(failures, [Some("bad_arguments"), Some("unknown"), Some("bad_arguments")]);
     let last = serde_json::to_string(&local.received()[3].json).unwrap();
     for part in ["you wrote: ", "there is no tool named `sub`", "status=\\\"error\\\""] {

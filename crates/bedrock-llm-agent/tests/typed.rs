@@ -3,7 +3,7 @@
 mod common;
 
 use bedrock_llm_agent::agent::{AgentErrorKind, NoAnswer, TypedEvent};
-use bedrock_llm_agent::run::{AgentStop, ToolCallState};
+use bedrock_llm_agent::run::{AgentStop, ToolCall, ToolCallState};
 use bedrock_llm_agent::{Agent, AgentError};
 use bedrock_llm_local::{LocalBedrock, Reply};
 use bedrock_llm_schema::{StopReason, ToolChoice};
@@ -52,7 +52,7 @@ async fn tools_work_until_the_answer_is_given_and_mistakes_go_back() {
     let typed = agent.run_typed::<Sum>("What is 1 + 2?").await.unwrap();
     assert_eq!(typed.value, sum(3, &[1, 2]));
     assert_eq!(typed.response.stop, AgentStop::Tool(ANSWER.into()));
-    let states: Vec<_> = typed.response.tool_calls.iter().map(|call| call.state()).collect();
+    let states: Vec<_> = typed.response.tool_calls.iter().map(ToolCall::state).collect();
     assert_eq!(states, [ToolCallState::Complete, ToolCallState::Failed, ToolCallState::Complete]);
 
     let asked = local.received();
