@@ -1,4 +1,4 @@
-//! Gives a model a tool and runs it: call, result, answer. (Agents, which do this by themselves, come later.)
+//! Gives a model a tool and runs it: call, result, answer. Agents do this by themselves: see `agent.rs`.
 
 use bedrock_llm::schema::{StopReason, ToolResultBlock};
 use bedrock_llm::{ChatRequest, Message, ToolSpec};

@@ -36,6 +36,11 @@ pub struct Models;
 #[doc = include_str!("../../docs/src/configuration.md")]
 pub struct Configuration;
 
+/// The programs in the book's chapter on agents compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/agents.md")]
+pub struct Agents;
+
 /// The programs in the book's chapter on embeddings compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/src/embeddings.md")]

@@ -37,6 +37,26 @@ fn tools_by_hand() {
 }
 
 #[test]
+fn agent() {
+    let printed = example("agent");
+    for part in [
+        r#"[get_weather with {"city":"Paris"}]"#,
+        r#"[get_weather with {"city":"Oslo"}]"#,
+        "21 degrees",
+        "the session has 8 turns; the weather was asked for 2 times",
+    ] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+}
+
+#[test]
+fn research() {
+    let printed = example("research");
+    assert!(printed.starts_with("The Language of Bees\nBees dance"), "{printed}");
+    assert!(printed.contains("[research: 2 answers, ") && printed.contains(" dollars"), "{printed}");
+}
+
+#[test]
 fn extraction() {
     let printed = example("extraction");
     assert!(printed.contains("reading: ") && printed.contains("Ada Lovelace, 36"), "{printed}");

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bedrock_llm_schema::Usage;
+use bedrock_llm_schema::model::Cost;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+
+use crate::run::ModelUse;
 
 /// What a tool is told beside its arguments: which call it answers, whether the run was cancelled, the run's state, and
 /// what the caller put there. Cheap to clone; clones share all of it.
@@ -26,13 +30,36 @@ use tokio_util::sync::CancellationToken;
 /// assert_eq!(context.state().get::<u32>("visits")?, Some(1));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Context {
     tool_use_id: Arc<str>,
     tool: Arc<str>,
     cancellation: CancellationToken,
     state: State,
     data: Data,
+    charges: Charges,
+    /// How many agents may still call each other from here on.
+    depth_left: u32,
+}
+
+/// What calls used of models, by id, until it is collected.
+type Charges = Arc<Mutex<Vec<(Arc<str>, ModelUse)>>>;
+
+/// How deep agents may call each other where nobody says otherwise.
+pub(crate) const AGENT_DEPTH: u32 = 5;
+
+impl Default for Context {
+    fn default() -> Self {
+        Self {
+            tool_use_id: "".into(),
+            tool: "".into(),
+            cancellation: CancellationToken::new(),
+            state: State::default(),
+            data: Data::default(),
+            charges: Charges::default(),
+            depth_left: AGENT_DEPTH,
+        }
+    }
 }
 
 impl Context {
@@ -69,6 +96,32 @@ impl Context {
         self
     }
 
+    pub(crate) fn with_depth(mut self, depth_left: u32) -> Self {
+        self.depth_left = depth_left;
+        self
+    }
+
+    /// How many agents may still call each other from here on.
+    pub(crate) fn depth_left(&self) -> u32 {
+        self.depth_left
+    }
+
+    /// Says that the call used a model: an answer with this usage and, where it is known, this cost. It is in
+    /// [`ToolCall::used`](crate::run::ToolCall::used) and counts against the run's budget.
+    pub fn charge(&self, usage: &Usage, cost: Option<Cost>) {
+        self.charge_all(ModelUse::of(usage, cost));
+    }
+
+    pub(crate) fn charge_all(&self, used: ModelUse) {
+        let mut charges = self.charges.lock().unwrap_or_else(PoisonError::into_inner);
+        charges.push((Arc::clone(&self.tool_use_id), used));
+    }
+
+    /// Hands over what calls used since it was asked last.
+    pub(crate) fn take_charges(&self) -> Vec<(Arc<str>, ModelUse)> {
+        std::mem::take(&mut self.charges.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The id of the call, as the model gave it.
     #[must_use]
     pub fn tool_use_id(&self) -> &str {
@@ -97,6 +150,12 @@ impl Context {
     #[must_use]
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.data.get()
+    }
+
+    /// All the caller's values, to hand on.
+    #[must_use]
+    pub fn all_data(&self) -> &Data {
+        &self.data
     }
 }
 

@@ -12,6 +12,9 @@ pub use bedrock_llm_local as local;
 pub use bedrock_llm_providers as providers;
 pub use bedrock_llm_schema as schema;
 
+#[cfg(feature = "agent")]
+#[doc(inline)]
+pub use agent::Agent;
 #[cfg(feature = "client")]
 #[doc(inline)]
 pub use client::{BlockingClient, Client};

@@ -9,7 +9,8 @@ use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::{ChatRequest, ModelId, SystemContentBlock, Tool as Offered, ToolChoice, ToolConfig};
 
 use super::hook::{Approver, ErasedHook, Hooks};
-use super::{Agent, AgentError, Approval, Hook, Shared};
+use super::{Agent, AgentError, Approval, Hook, PromptTools, Shared};
+use crate::context::AGENT_DEPTH;
 use crate::memory::{DynMemory, Memory};
 use crate::run::{Budget, OnMaxTokens, RunLimits, ToolCall};
 use crate::store::{MemoryStore, OnConflict, StateStore};
@@ -22,6 +23,9 @@ pub struct AgentBuilder {
     request: ChatRequest,
     tools: Result<ToolRegistry, RegistryError>,
     tool_choice: Option<ToolChoice>,
+    prompt_tools: PromptTools,
+    max_answer_retries: u32,
+    max_depth: u32,
     limits: RunLimits,
     max_parallel: usize,
     memory: Option<DynMemory>,
@@ -53,6 +57,9 @@ impl AgentBuilder {
             request: ChatRequest::default(),
             tools: Ok(ToolRegistry::new()),
             tool_choice: None,
+            prompt_tools: PromptTools::default(),
+            max_answer_retries: 2,
+            max_depth: AGENT_DEPTH,
             limits: RunLimits::default(),
             max_parallel: usize::MAX,
             memory: None,
@@ -104,6 +111,25 @@ impl AgentBuilder {
     /// never end.
     pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
         self.tool_choice = Some(choice);
+        self
+    }
+
+    /// Whether tools are described to the model in words, and called by it in words; never by default.
+    pub fn prompt_tools(mut self, when: PromptTools) -> Self {
+        self.prompt_tools = when;
+        self
+    }
+
+    /// How often the model is asked again in [`Agent::run_typed`] when its answer does not fit; 2, 0 for never.
+    pub fn max_answer_retries(mut self, most: u32) -> Self {
+        self.max_answer_retries = most;
+        self
+    }
+
+    /// How deep agents among the tools may have agents among theirs, this one's tools counted as 1; 5. With 0 no agent among
+    /// the tools may be called. Within another agent what that one leaves counts where it is less.
+    pub fn max_depth(mut self, most: u32) -> Self {
+        self.max_depth = most;
         self
     }
 
@@ -223,8 +249,18 @@ impl AgentBuilder {
             ));
         }
         let profile = self.client.profile(&self.request.model).into_owned();
-        if !tools.is_empty() && profile.features.tool_use == Some(false) {
-            let message = format!("the model {} takes no tools; choose another", self.request.model);
+        let takes_none = profile.features.tool_use == Some(false);
+        let is_prompted = match self.prompt_tools {
+            PromptTools::Never => false,
+            PromptTools::IfNeeded => takes_none,
+            PromptTools::Always => true,
+        };
+        if !tools.is_empty() && takes_none && !is_prompted {
+            let message = format!(
+                "the model {} takes no tools; choose another, or have them described to it by \
+                 `prompt_tools(PromptTools::IfNeeded)`",
+                self.request.model
+            );
             return Err(AgentError::config("tools", message));
         }
         for tool in &self.limits.stop_on {
@@ -240,19 +276,17 @@ impl AgentBuilder {
             );
             return Err(AgentError::config("max_cost", message));
         }
-        let config = config(&tools, self.request.tool_config.as_ref());
-        let mut front = self.request.clone();
-        front.messages.clear();
-        front.tool_config.clone_from(&config);
-        let front = front.estimate_tokens_of(profile.base_model.as_ref().unwrap_or(&profile.id));
-        let shared = Shared {
+        let mut shared = Shared {
             client: self.client,
             request: self.request,
             profile,
-            config,
-            front: *front.range().end(),
+            config: None,
+            front: 0,
             tools,
             tool_choice: self.tool_choice,
+            is_prompted,
+            max_answer_retries: self.max_answer_retries,
+            max_depth: self.max_depth,
             limits: self.limits,
             max_parallel: self.max_parallel,
             memory: self.memory,
@@ -262,12 +296,13 @@ impl AgentBuilder {
             on_interrupted: self.on_interrupted,
             on_conflict: self.on_conflict,
         };
+        shared.settle_tools();
         Ok(Agent::new(shared, self.session))
     }
 }
 
 /// The tools as requests have them: the agent's, then what a request has beside such; `None` where there is nothing to call.
-fn config(tools: &ToolRegistry, asked: Option<&ToolConfig>) -> Option<ToolConfig> {
+pub(super) fn config(tools: &ToolRegistry, asked: Option<&ToolConfig>) -> Option<ToolConfig> {
     let mut config = asked.cloned().unwrap_or_default();
     let own = tools.specs().cloned().map(Offered::ToolSpec);
     let kept = config.tools.into_iter().filter(|tool| !matches!(tool, Offered::ToolSpec(_)));

@@ -9,10 +9,11 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
 use super::commit::{Begun, Ledger};
+use super::goal::Goal;
 use super::hook::Approval;
 use super::{Agent, AgentError, AgentEvent, AgentInput, AgentResponse, Resume};
 use crate::memory::MemoryUpdate;
-use crate::run::{AgentStop, Run, RunError, Spent, Step};
+use crate::run::{AgentStop, ModelUse, Run, RunError, Spent, Step};
 use crate::{Context, State, StateChange};
 
 /// One run being driven.
@@ -23,6 +24,8 @@ pub(super) struct Drive {
     pub(super) ledger: Option<Ledger>,
     pub(super) updates: Vec<MemoryUpdate>,
     pub(super) changes: Vec<StateChange>,
+    /// What a typed run is after.
+    pub(super) goal: Option<Goal>,
     /// When the time at work was added up last.
     clock: Instant,
 }
@@ -35,8 +38,12 @@ pub(super) enum GivenUp {
 
 impl Drive {
     pub(super) fn new(agent: Agent, events: Option<Sender<AgentEvent>>) -> Self {
-        let context =
-            Context::new().with_data(agent.data.clone()).with_cancellation(agent.cancellation.child_token());
+        let most = agent.shared.max_depth;
+        let depth = agent.parent.as_ref().map_or(most, |call| call.depth_left().saturating_sub(1).min(most));
+        let context = Context::new()
+            .with_data(agent.data.clone())
+            .with_cancellation(agent.cancellation.child_token())
+            .with_depth(depth);
         Self {
             agent,
             events,
@@ -44,6 +51,7 @@ impl Drive {
             ledger: None,
             updates: Vec::new(),
             changes: Vec::new(),
+            goal: None,
             clock: Instant::now(),
         }
     }
@@ -102,6 +110,9 @@ impl Drive {
                 return Err(AgentError::config("resume", message));
             }
         };
+        if let Some(goal) = &self.goal {
+            run.stop_on(goal.shape.name());
+        }
         for (id, approval) in resume.approvals {
             if let Err(error) = self.decide(&mut run, &id, approval).await {
                 return Err(error.with_run(run));
@@ -125,6 +136,9 @@ impl Drive {
                 self.give_up(run, &GivenUp::Cancelled).await;
             }
             match run.step() {
+                Step::CallModel if self.goal.as_ref().is_some_and(|goal| goal.is_missed(run)) => {
+                    run.end(AgentStop::NoAnswer, "no answer fitted");
+                }
                 Step::CallModel => self.ask_model(run).await?,
                 Step::CallTools(ids) => self.run_tools(run, ids).await?,
                 Step::Await(ids) => self.take_up(run, ids).await?,
@@ -135,6 +149,11 @@ impl Drive {
                     }
                 }
                 Step::Done(stop) => {
+                    if let Some(goal) = &mut self.goal
+                        && goal.ask_again(run, &stop)?
+                    {
+                        continue;
+                    }
                     self.commit(run).await?;
                     return Ok(stop);
                 }
@@ -208,6 +227,22 @@ impl Drive {
     pub(super) fn time_left(&self, run: &Run) -> Option<Duration> {
         let most = run.progress().limits().budget.time?;
         Some(most.saturating_sub(run.progress().time()).saturating_sub(self.clock.elapsed()))
+    }
+
+    /// Counts what tools used of models, for this run and for the one whose tool it is.
+    pub(super) fn collect_charges(&self, run: &mut Run) {
+        for (id, used) in self.context.take_charges() {
+            if let Err(error) = run.charge(&id, &used) {
+                tracing::warn!(%error, "a model was used for no call of this run");
+            }
+            self.charge_parent(used);
+        }
+    }
+
+    pub(super) fn charge_parent(&self, used: ModelUse) {
+        if let Some(call) = &self.agent.parent {
+            call.charge_all(used);
+        }
     }
 
     fn tick(&mut self, run: &mut Run) {

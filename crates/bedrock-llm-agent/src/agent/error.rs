@@ -2,6 +2,7 @@
 
 use bedrock_llm_schema::{ChatResponse, Error};
 
+use super::NoAnswer;
 use crate::RegistryError;
 use crate::run::{Run, RunError};
 use crate::store::StoreError;
@@ -35,6 +36,9 @@ pub enum AgentErrorKind {
     /// The agent's tools do not go together.
     #[error(transparent)]
     Tools(RegistryError),
+    /// A run that was after a value stopped without one.
+    #[error(transparent)]
+    NoAnswer(Box<NoAnswer>),
     /// A setting is wrong.
     #[error("{setting}: {message}")]
     Config {
@@ -68,13 +72,19 @@ impl AgentError {
     /// The run as far as it came; `None` where it had not begun.
     #[must_use]
     pub fn run(&self) -> Option<&Run> {
-        self.run.as_deref()
+        match &*self.kind {
+            AgentErrorKind::NoAnswer(missing) => Some(&missing.response.run),
+            _ => self.run.as_deref(),
+        }
     }
 
     /// The run as far as it came, to go on with.
     #[must_use]
     pub fn into_run(self) -> Option<Run> {
-        self.run.map(|run| *run)
+        match *self.kind {
+            AgentErrorKind::NoAnswer(missing) => Some(missing.response.run),
+            _ => self.run.map(|run| *run),
+        }
     }
 
     /// The answer that broke off, as far as it came. It is not in the run's conversation.

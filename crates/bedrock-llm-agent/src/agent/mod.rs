@@ -1,16 +1,21 @@
 //! [`Agent`]: a model that works with tools until it has answered.
 
+mod blocking;
 mod builder;
 mod commit;
 mod drive;
 mod error;
 mod event;
+mod goal;
 mod hook;
 mod input;
 mod model;
+mod prompted;
 mod response;
 mod stream;
+mod subagent;
 mod tools;
+mod typed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +25,7 @@ use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{ChatRequest, ToolChoice, ToolConfig};
 use tokio_util::sync::CancellationToken;
 
+pub use blocking::{BlockingAgent, BlockingAgentStream};
 pub use builder::{AgentBuilder, OnInterrupted};
 use drive::Drive;
 pub use error::{AgentError, AgentErrorKind};
@@ -27,13 +33,17 @@ pub use event::AgentEvent;
 pub use hook::{Approval, Hook, ModelVerdict, ToolVerdict};
 use hook::{Approver, Hooks};
 pub use input::{AgentInput, Resume};
+pub use prompted::PromptTools;
+use prompted::in_words;
 pub use response::AgentResponse;
 pub use stream::AgentStream;
+pub use subagent::AgentTool;
+pub use typed::{NoAnswer, Typed, TypedEvent, TypedStream};
 
 use crate::memory::DynMemory;
 use crate::run::RunLimits;
 use crate::store::{OnConflict, StateStore};
-use crate::{Data, ToolRegistry};
+use crate::{Context, Data, ToolRegistry};
 
 /// A model that works with tools until it has answered. Cheap to clone; clones share everything but what
 /// [`session`](Self::session), [`with_data`](Self::with_data) and [`with_cancellation`](Self::with_cancellation) set.
@@ -43,8 +53,11 @@ pub struct Agent {
     session: Option<Arc<str>>,
     data: Data,
     cancellation: CancellationToken,
+    /// The call that this agent is a part of.
+    parent: Option<Context>,
 }
 
+#[derive(Clone)]
 struct Shared {
     client: Client,
     /// What every request is made of.
@@ -54,6 +67,10 @@ struct Shared {
     /// The tools as requests have them.
     config: Option<ToolConfig>,
     tool_choice: Option<ToolChoice>,
+    /// Whether tools are described and called in words.
+    is_prompted: bool,
+    max_answer_retries: u32,
+    max_depth: u32,
     /// The tokens of system prompt and tools, by a careful estimate.
     front: u64,
     limits: RunLimits,
@@ -66,6 +83,20 @@ struct Shared {
     on_conflict: OnConflict,
 }
 
+impl Shared {
+    /// Sets what follows from the tools.
+    fn settle_tools(&mut self) {
+        self.config = builder::config(&self.tools, self.request.tool_config.as_ref());
+        let mut front = ChatRequest { messages: Vec::new(), ..self.request.clone() };
+        front.tool_config.clone_from(&self.config);
+        if self.is_prompted {
+            front = in_words(front, &self.profile);
+        }
+        let model = self.profile.base_model.as_ref().unwrap_or(&self.profile.id);
+        self.front = *front.estimate_tokens_of(model).range().end();
+    }
+}
+
 impl Agent {
     /// Begins an agent whose model is asked through this client.
     pub fn builder(client: Client) -> AgentBuilder {
@@ -73,7 +104,13 @@ impl Agent {
     }
 
     fn new(shared: Shared, session: Option<Arc<str>>) -> Self {
-        Self { shared: Arc::new(shared), session, data: Data::new(), cancellation: CancellationToken::new() }
+        Self {
+            shared: Arc::new(shared),
+            session,
+            data: Data::new(),
+            cancellation: CancellationToken::new(),
+            parent: None,
+        }
     }
 
     /// The same agent in a session: runs go on where the last ended, and every turn is kept in the store.
@@ -109,7 +146,7 @@ impl Agent {
     /// [`run`](Self::run), and says what happens. Nothing is done unless the stream is asked; dropping it drops the call
     /// under way.
     pub fn stream(&self, input: impl Into<AgentInput>) -> AgentStream {
-        AgentStream::new(self.clone(), input.into())
+        AgentStream::new(self.clone(), input.into(), None)
     }
 
     /// The agent's tools.

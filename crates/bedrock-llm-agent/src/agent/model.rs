@@ -6,9 +6,10 @@ use bedrock_llm_schema::{ChatRequest, ChatResponse, Error, ErrorKind, StreamEven
 
 use super::drive::{Drive, GivenUp};
 use super::hook::ModelVerdict;
+use super::prompted::{Shown, in_words, next_number, with_calls};
 use super::{AgentError, AgentErrorKind, AgentEvent};
 use crate::memory::MemoryContext;
-use crate::run::{AgentStop, Run};
+use crate::run::{AgentStop, ModelUse, Run};
 
 impl Drive {
     pub(super) async fn ask_model(&mut self, run: &mut Run) -> Result<(), AgentError> {
@@ -23,7 +24,8 @@ impl Drive {
             }
         }
         self.emit(AgentEvent::Iteration(run.progress().iterations().saturating_add(1))).await;
-        let mut response = match self.ask(run, request).await? {
+        // in a box, so that whoever awaits a run does not carry a call of the client's
+        let mut response = match Box::pin(self.ask(run, request)).await? {
             Answer::Whole(response) => response,
             Answer::Part(why, part) => {
                 part.into_iter().for_each(|part| run.broke_off(part));
@@ -39,6 +41,7 @@ impl Drive {
             }
         }
         let cost = self.cost(&response);
+        self.charge_parent(ModelUse::of(&response.usage, cost));
         run.answered(response, cost)?;
         for call in run.round() {
             self.emit(AgentEvent::ToolRequested(call.clone())).await;
@@ -102,7 +105,10 @@ impl Drive {
             inference.max_tokens =
                 Some(more.min(most.unwrap_or(u32::MAX)).max(inference.max_tokens.unwrap_or(0)));
         }
-        request
+        match &self.goal {
+            Some(goal) => goal.prepare(request, run, &shared.profile, shared.is_prompted),
+            None => request,
+        }
     }
 
     /// What an answer cost, by the prices of the model that gave it.
@@ -116,6 +122,19 @@ impl Drive {
     }
 
     async fn ask(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
+        let shared = &self.agent.shared;
+        if !shared.is_prompted {
+            return self.ask_natively(run, request).await;
+        }
+        let number = next_number(&request.messages);
+        let answer = self.ask_natively(run, in_words(request, &shared.profile)).await?;
+        Ok(match answer {
+            Answer::Whole(response) => Answer::Whole(with_calls(response, number)),
+            Answer::Part(why, part) => Answer::Part(why, part.map(|part| with_calls(part, number))),
+        })
+    }
+
+    async fn ask_natively(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
         let shared = &self.agent.shared;
         let streams = self.is_heard()
             && (request.tool_config.is_none() || shared.profile.tools.streaming != Some(false));
@@ -142,6 +161,8 @@ impl Drive {
             Ok(stream) => stream?,
             Err(why) => return Ok(Answer::Part(why, None)),
         };
+        let is_prompted = self.agent.shared.is_prompted;
+        let mut shown = Shown::default();
         loop {
             let event = match self.wait(run, stream.next()).await {
                 Ok(Some(event)) => event?,
@@ -149,16 +170,28 @@ impl Drive {
                 Err(why) => return Ok(Answer::Part(why, Some(stream.response()))),
             };
             match event {
-                event if event.is_restart() => self.emit(AgentEvent::Restarted).await,
+                event if event.is_restart() => {
+                    shown = Shown::default();
+                    self.emit(AgentEvent::Restarted).await;
+                }
                 StreamEvent::ContentBlockDelta(delta) => match delta.delta {
-                    ContentBlockDelta::Text(text) => self.emit(AgentEvent::Text(text)).await,
+                    ContentBlockDelta::Text(text) => {
+                        self.show(if is_prompted { shown.push(&text) } else { text }).await;
+                    }
                     ContentBlockDelta::ReasoningContent(ReasoningDelta::Text(text)) => {
                         self.emit(AgentEvent::Reasoning(text)).await;
                     }
                     _ => {}
                 },
+                StreamEvent::ContentBlockStop(_) if is_prompted => self.show(shown.finish()).await,
                 _ => {}
             }
+        }
+    }
+
+    async fn show(&self, text: String) {
+        if !text.is_empty() {
+            self.emit(AgentEvent::Text(text)).await;
         }
     }
 }

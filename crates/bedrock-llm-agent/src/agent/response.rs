@@ -2,14 +2,15 @@
 
 use std::fmt;
 
+use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::{ContentBlock, Message, Role, Usage};
 
 use crate::StateChange;
 use crate::memory::MemoryUpdate;
-use crate::run::{AgentStop, Run, ToolCall};
+use crate::run::{AgentStop, ModelUse, Run, ToolCall};
 
 /// What came of a run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct AgentResponse {
     /// What the model said last, as far as it came; empty where it said nothing.
@@ -20,8 +21,12 @@ pub struct AgentResponse {
     pub memory_updates: Vec<MemoryUpdate>,
     /// What tools changed in the state.
     pub state_changes: Vec<StateChange>,
-    /// What all answers used together. Without what memories and agents among the tools used.
+    /// What all answers used together. Without what memories and tools used.
     pub usage: Usage,
+    /// What tools used of models; of each call it is [`ToolCall::used`].
+    pub used_by_tools: ModelUse,
+    /// What the answers and the tools cost, without memories; `None` where a price is not known.
+    pub cost: Option<Cost>,
     /// How many answers the model gave.
     pub iterations: u32,
     /// Why it stopped.
@@ -47,10 +52,26 @@ impl AgentResponse {
             memory_updates,
             state_changes,
             usage: progress.usage().clone(),
+            used_by_tools: progress.used_by_tools().clone(),
+            cost: progress.cost(),
             iterations: progress.iterations(),
             stop,
             run,
         }
+    }
+
+    /// What answers, tools and memories used together.
+    #[must_use]
+    pub fn total_usage(&self) -> Usage {
+        let mut total = self.usage.clone();
+        if !self.used_by_tools.is_nothing() {
+            total += &self.used_by_tools.usage;
+        }
+        self.memory_updates
+            .iter()
+            .filter_map(|update| update.usage.as_ref())
+            .for_each(|usage| total += usage);
+        total
     }
 
     /// The text of the model's last answer.
@@ -62,6 +83,20 @@ impl AgentResponse {
     /// The calls that wait for a human's word.
     pub fn approvals(&self) -> impl Iterator<Item = &ToolCall> {
         self.run.round().iter().filter(|call| call.question().is_some())
+    }
+}
+
+/// Counts, and never shows what was said.
+impl fmt::Debug for AgentResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentResponse")
+            .field("stop", &self.stop)
+            .field("iterations", &self.iterations)
+            .field("tool_calls", &self.tool_calls)
+            .field("usage", &self.usage)
+            .field("used_by_tools", &self.used_by_tools)
+            .field("cost", &self.cost)
+            .finish_non_exhaustive()
     }
 }
 

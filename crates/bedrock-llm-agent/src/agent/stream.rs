@@ -9,6 +9,7 @@ use futures_core::Stream;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::drive::Drive;
+use super::goal::Goal;
 use super::{Agent, AgentError, AgentEvent, AgentInput, AgentResponse};
 
 type Working = Pin<Box<dyn Future<Output = Result<AgentResponse, AgentError>> + Send>>;
@@ -24,9 +25,11 @@ pub struct AgentStream {
 }
 
 impl AgentStream {
-    pub(super) fn new(agent: Agent, input: AgentInput) -> Self {
+    pub(super) fn new(agent: Agent, input: AgentInput, goal: Option<Goal>) -> Self {
         let (sender, events) = channel(1);
-        let working: Working = Box::pin(Drive::new(agent, Some(sender)).run(input));
+        let mut drive = Drive::new(agent, Some(sender));
+        drive.goal = goal;
+        let working: Working = Box::pin(drive.run(input));
         Self { events, working: Some(working), ended: None }
     }
 

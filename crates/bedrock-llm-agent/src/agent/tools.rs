@@ -77,7 +77,9 @@ impl Drive {
             if has_begun {
                 self.commit(run).await?;
             }
-            let (id, invoked) = match self.wait(run, running.next()).await {
+            let waited = self.wait(run, running.next()).await;
+            self.collect_charges(run);
+            let (id, invoked) = match waited {
                 Ok(Some(done)) => done,
                 Ok(None) => return Ok(()),
                 Err(why) => {

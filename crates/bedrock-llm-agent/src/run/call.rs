@@ -4,6 +4,8 @@ use bedrock_llm_schema::{ToolResultBlock, ToolUseBlock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ModelUse;
+
 /// Where a call of a tool is.
 ///
 /// `Pending` goes to any other state: a call may be refused, or its arguments found bad, before it runs. `Running` goes to
@@ -70,6 +72,8 @@ pub struct ToolCall {
     is_approved: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ToolResultBlock>,
+    #[serde(skip_serializing_if = "ModelUse::is_nothing")]
+    used: ModelUse,
 }
 
 /// A step that a call's state does not allow.
@@ -97,6 +101,7 @@ impl ToolCall {
             question: None,
             is_approved: false,
             result: None,
+            used: ModelUse::default(),
         }
     }
 
@@ -158,6 +163,17 @@ impl ToolCall {
     #[must_use]
     pub fn result(&self) -> Option<&ToolResultBlock> {
         self.result.as_ref()
+    }
+
+    /// What it used of models: nothing, unless the tool is an agent or says so by
+    /// [`Context::charge`](crate::Context::charge).
+    #[must_use]
+    pub fn used(&self) -> &ModelUse {
+        &self.used
+    }
+
+    pub(super) fn charge(&mut self, used: &ModelUse) {
+        self.used.add(used);
     }
 
     pub(super) fn ask(&mut self, question: String) -> Result<(), IllegalTransition> {
@@ -243,13 +259,15 @@ struct Written {
     #[serde(default)]
     is_approved: bool,
     result: Option<ToolResultBlock>,
+    #[serde(default)]
+    used: ModelUse,
 }
 
 impl TryFrom<Written> for ToolCall {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { request, state, starts, failure, question, is_approved, result } = written;
+        let Written { request, state, starts, failure, question, is_approved, result, used } = written;
         let id = &request.tool_use_id;
         if state.is_final() != result.is_some() {
             return Err(format!(
@@ -270,6 +288,6 @@ impl TryFrom<Written> for ToolCall {
         if matches!(state, ToolCallState::Running | ToolCallState::Complete) && starts == 0 {
             return Err(format!("tool call {id} is {} but never began", state.as_str()));
         }
-        Ok(Self { request, state, starts, failure, question, is_approved, result })
+        Ok(Self { request, state, starts, failure, question, is_approved, result, used })
     }
 }

@@ -3,7 +3,7 @@
 use bedrock_llm_schema::ToolResultBlock;
 use serde_json::Value;
 
-use super::{Run, RunError, ToolCall, ToolCallState};
+use super::{ModelUse, Run, RunError, ToolCall, ToolCallState};
 use crate::ToolError;
 
 impl Run {
@@ -32,6 +32,18 @@ impl Run {
     #[must_use]
     pub fn call(&self, id: &str) -> Option<&ToolCall> {
         self.round().iter().find(|call| call.id() == id)
+    }
+
+    /// A call used models. It counts against the run's budget.
+    ///
+    /// # Errors
+    /// When the run has no such call.
+    pub fn charge(&mut self, id: &str, used: &ModelUse) -> Result<(), RunError> {
+        // some models count their calls anew in each round
+        let call = self.calls.iter_mut().rfind(|call| call.id() == id);
+        call.ok_or_else(|| RunError::NoCall(id.to_owned()))?.charge(used);
+        self.progress.charge(used);
+        Ok(())
     }
 
     /// A call begins to run, or to run again after it was interrupted.

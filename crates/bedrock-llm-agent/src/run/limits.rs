@@ -42,9 +42,9 @@ impl Default for RunLimits {
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct Budget {
-    /// Tokens, all kinds together.
+    /// Tokens, all kinds together, those that tools used of models too.
     pub tokens: Option<u64>,
-    /// US dollars. A run whose model has no known price stops before its second answer.
+    /// US dollars, those that tools used of models too. A run whose model has no known price stops before its second answer.
     pub cost: Option<Cost>,
     /// Time at work, without what a suspended run waited. A call under way is given up when it is over.
     pub time: Option<Duration>,
@@ -99,6 +99,8 @@ pub enum AgentStop {
     Loop(String),
     /// Calls wait for an approval. The run goes on when it comes.
     Suspended,
+    /// None of the model's answers fits the type that [`Agent::run_typed`](crate::Agent::run_typed) asked for.
+    NoAnswer,
     /// The run was cancelled.
     Cancelled,
     /// A hook said so, for this reason.

@@ -4,6 +4,7 @@ mod answer;
 mod call;
 mod calls;
 mod limits;
+mod model_use;
 mod progress;
 mod repeats;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use call::{IllegalTransition, ToolCall, ToolCallState};
 pub use limits::{AgentStop, Budget, OnMaxTokens, RunLimits, Spent};
+pub use model_use::ModelUse;
 use progress::Phase;
 pub use progress::Progress;
 
@@ -118,6 +120,9 @@ pub enum RunError {
     /// An answer came that was not asked for.
     #[error("no answer of the model was asked for; `step` says what is")]
     NotAsked,
+    /// The model has not ended its turn.
+    #[error("the run goes on only after the model has ended its turn")]
+    NotEnded,
     /// The conversation is not one that a model can answer.
     #[error("a run begins with a conversation whose last turn is the user's")]
     NothingAsked,
@@ -214,6 +219,25 @@ impl Run {
         let pushed = self.conversation.push(results.clone());
         debug_assert!(pushed.is_ok(), "{pushed:?}");
         self.said.push(results);
+    }
+
+    /// Goes on with a run that the model ended: the user says this.
+    ///
+    /// # Errors
+    /// [`RunError::NotEnded`] while it is under way, or where it was stopped for another reason.
+    pub fn say(&mut self, message: Message) -> Result<(), RunError> {
+        if !matches!(self.progress.phase, Phase::Done(AgentStop::EndTurn | AgentStop::StopSequence)) {
+            return Err(RunError::NotEnded);
+        }
+        self.conversation.push(message.clone())?;
+        self.said.push(message);
+        self.progress.phase = Phase::Model;
+        Ok(())
+    }
+
+    /// Stops after this tool, too.
+    pub(crate) fn stop_on(&mut self, tool: &str) {
+        self.progress.limits.stop_on.insert(tool.to_owned());
     }
 
     /// Ends the run. Calls that are not done are cancelled, and told so; the conversation is sound and can go on.

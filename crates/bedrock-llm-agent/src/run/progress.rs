@@ -7,7 +7,7 @@ use bedrock_llm_schema::model::Cost;
 use serde::{Deserialize, Serialize};
 
 use super::repeats::Repeats;
-use super::{AgentStop, Budget, RunLimits, Spent};
+use super::{AgentStop, Budget, ModelUse, RunLimits, Spent};
 
 /// How far a run has come, beside what was said and what was called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Progress {
     pub(super) usage: Usage,
     /// None where a price was not known.
     pub(super) cost: Option<Cost>,
+    #[serde(default, skip_serializing_if = "ModelUse::is_nothing")]
+    pub(super) used_by_tools: ModelUse,
     pub(super) time: Duration,
     /// How often more tokens were asked for, and how many at last.
     pub(super) grown: u32,
@@ -46,6 +48,7 @@ impl Progress {
             iterations: 0,
             usage: Usage::default(),
             cost: Some(Cost::default()),
+            used_by_tools: ModelUse::default(),
             time: Duration::ZERO,
             grown: 0,
             max_tokens: None,
@@ -62,6 +65,11 @@ impl Progress {
         self.cost = self.cost.zip(cost).map(|(sum, more)| sum + more);
     }
 
+    pub(super) fn charge(&mut self, used: &ModelUse) {
+        self.used_by_tools.add(used);
+        self.cost = self.cost.zip(used.cost).map(|(sum, more)| sum + more);
+    }
+
     /// What the run is held to.
     #[must_use]
     pub fn limits(&self) -> &RunLimits {
@@ -74,13 +82,19 @@ impl Progress {
         self.iterations
     }
 
-    /// What all answers used together.
+    /// What all answers used together, without what tools used.
     #[must_use]
     pub fn usage(&self) -> &Usage {
         &self.usage
     }
 
-    /// What that cost; `None` where a price is not known.
+    /// What tools used of models.
+    #[must_use]
+    pub fn used_by_tools(&self) -> &ModelUse {
+        &self.used_by_tools
+    }
+
+    /// What the answers and the tools cost; `None` where a price is not known.
     #[must_use]
     pub fn cost(&self) -> Option<Cost> {
         self.cost
@@ -113,9 +127,10 @@ impl Progress {
             Some(cost) => cost >= most,
             None => self.iterations > 0,
         };
+        let used = self.usage.total().saturating_add(self.used_by_tools.usage.total());
         if self.iterations >= self.limits.max_iterations {
             Some(AgentStop::MaxIterations)
-        } else if tokens.is_some_and(|most| self.usage.total() >= most) {
+        } else if tokens.is_some_and(|most| used >= most) {
             Some(AgentStop::Budget(Spent::Tokens))
         } else if cost.is_some_and(is_costly) {
             Some(AgentStop::Budget(Spent::Cost))

@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 
 pub(crate) const NOVA: &str = "us.amazon.nova-lite-v1:0";
 pub(crate) const CLAUDE: &str = "anthropic.claude-3-haiku-20240307-v1:0";
+/// A model that can be made to call a certain tool.
+pub(crate) const SONNET: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+/// A model that takes no tools.
+pub(crate) const NO_TOOLS: &str = "us.deepseek.r1-v1:0";
 
 /// A client builder that reads no environment and whose client tries once.
 pub(crate) fn client(endpoint: &str) -> ClientBuilder {

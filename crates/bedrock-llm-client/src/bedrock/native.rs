@@ -57,7 +57,14 @@ fn encode(
 
     let options =
         EncodeOptions::new(streaming).on_unsupported(inner.settings.preparation.normalizer.on_unsupported);
-    let encoded = provider.encode_request(&request, &options).map_err(explain)?;
+    let encoded = match provider.encode_request(&request, &options) {
+        Err(CodecError::Missing { path, .. }) if path == "inferenceConfig.maxTokens" => {
+            give_limit(inner, &mut request);
+            provider.encode_request(&request, &options)
+        }
+        encoded => encoded,
+    };
+    let encoded = encoded.map_err(explain)?;
     if !encoded.dropped.is_empty() {
         tracing::warn!(model = request.model.as_str(), dropped = ?encoded.dropped, "left out what the family does not have");
     }
@@ -81,6 +88,15 @@ fn encode(
         })?);
     }
     Ok((provider, call))
+}
+
+/// Sets the limit of tokens that Converse has where none is said, for families whose native form must have one: "The default
+/// value is the maximum allowed value for the model that you are using." (API reference, `InferenceConfiguration`).
+fn give_limit(inner: &Inner, request: &mut ChatRequest) {
+    let most = inner.settings.preparation.profile(&request.model).max_output_tokens;
+    if let Some(most) = most.and_then(|most| u32::try_from(most).ok()) {
+        request.inference_config.get_or_insert_default().max_tokens = Some(most);
+    }
 }
 
 /// Native streams say in the body how they are guarded (user guide, "Include a guardrail … InvokeModel").

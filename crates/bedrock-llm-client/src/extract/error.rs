@@ -73,8 +73,9 @@ impl AnswerViolation {
         or_whole(&self.shown)
     }
 
-    /// For the model alone: it quotes the answer.
-    pub(super) fn told(&self) -> String {
+    /// Place and message, for the model alone: it may quote the answer.
+    #[must_use]
+    pub fn told(&self) -> String {
         format!("{}: {}", or_whole(&self.path), self.message)
     }
 }

@@ -16,8 +16,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 pub use error::{AnswerViolation, ExtractError};
-pub use road::Road;
-use shape::Shape;
+pub use road::{Road, strongest_choice};
+pub use shape::Shape;
 pub use stream::{ExtractStream, Partial};
 
 use crate::Client;
@@ -129,7 +129,7 @@ impl Client {
         let roads = road::choose(&profile, road);
         let mut usage = Usage::default();
         for (place, &road) in roads.iter().enumerate() {
-            let mut ask = road::prepare(&request, road, &shape, &profile);
+            let mut ask = road.prepare(&request, &shape, &profile);
             let mut attempts = 0;
             let mut last: Option<ChatResponse> = None;
             loop {
@@ -176,7 +176,7 @@ impl Client {
         let shape = Shape::of::<T>()?;
         let roads = road::choose(&profile, road);
         for (place, &road) in roads.iter().enumerate() {
-            match self.chat_stream(road::prepare(&request, road, &shape, &profile)).await {
+            match self.chat_stream(road.prepare(&request, &shape, &profile)).await {
                 Ok(stream) => return Ok(ExtractStream::new(stream, road, shape)),
                 Err(error) if place + 1 < roads.len() && is_refused(&error) => {}
                 Err(error) => return Err(error),

@@ -4,7 +4,7 @@ use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::model::facts::ToolChoiceKind;
 use bedrock_llm_schema::normalize::{reasons, strict_schema};
 use bedrock_llm_schema::{
-    ChatRequest, ChatResponse, ContentBlock, Message, Role, ToolChoice, ToolResultBlock, ToolSpec,
+    ChatRequest, ChatResponse, ContentBlock, Message, Role, Tool, ToolChoice, ToolResultBlock,
 };
 
 use super::error::AnswerViolation;
@@ -32,69 +32,58 @@ pub(super) fn choose(profile: &ModelProfile, forced: Option<Road>) -> Vec<Road> 
     native.into_iter().chain(tool).chain([Road::Prompt]).collect()
 }
 
-/// The request, by this road.
-pub(super) fn prepare(
-    request: &ChatRequest,
-    road: Road,
-    shape: &Shape,
-    profile: &ModelProfile,
-) -> ChatRequest {
-    let mut request = request.clone();
-    match road {
-        Road::Native => {
-            let mut schema = shape.schema.clone();
-            strict_schema(&mut schema);
-            request.json_schema(&shape.name, &schema)
-        }
-        Road::Tool => {
-            let mut tool = ToolSpec::new(&shape.name, "Takes the answer.", shape.schema.clone());
-            tool.lower(profile);
-            let choice = force(&request, &shape.name, profile);
-            request = request.tool(tool).tool_choice(choice.clone());
-            if matches!(choice, ToolChoice::Auto(_)) {
-                let text = format!("Give your answer only by calling the tool {}, once.", shape.name);
-                instruct(request, text, profile)
-            } else {
-                request
+impl Road {
+    /// A request for an answer of this shape by this road.
+    #[must_use]
+    pub fn prepare(self, request: &ChatRequest, shape: &Shape, profile: &ModelProfile) -> ChatRequest {
+        let request = request.clone();
+        match self {
+            Self::Native => {
+                let mut schema = shape.schema().clone();
+                strict_schema(&mut schema);
+                request.json_schema(shape.name(), &schema)
             }
-        }
-        Road::Prompt => {
-            let text = format!(
-                "Answer with one JSON object and nothing else: no prose, no code fence. It fits this JSON Schema:\n{}",
-                shape.schema
-            );
-            instruct(request, text, profile)
+            Self::Tool => {
+                let mut tool = shape.tool();
+                tool.lower(profile);
+                let choice = strongest_choice(&request, shape.name(), profile);
+                let request = request.tool(tool).tool_choice(choice.clone());
+                if matches!(choice, ToolChoice::Auto(_)) {
+                    let text = format!("Give your answer only by calling the tool {}, once.", shape.name());
+                    request.instruct(text, profile)
+                } else {
+                    request
+                }
+            }
+            Self::Prompt => {
+                let text = format!(
+                    "Answer with one JSON object and nothing else: no prose, no code fence. It fits this JSON Schema:\n{}",
+                    shape.schema()
+                );
+                request.instruct(text, profile)
+            }
         }
     }
 }
 
-/// The strongest choice the model takes; the weakest where that is unknown.
-fn force(request: &ChatRequest, name: &str, profile: &ModelProfile) -> ToolChoice {
+/// The strongest choice by which a model can be made to call this tool; the weakest where that is unknown.
+#[must_use]
+pub fn strongest_choice(request: &ChatRequest, tool: &str, profile: &ModelProfile) -> ToolChoice {
     let takes = |kind| match &profile.tools.choice {
         Some(kinds) => kinds.contains(&kind),
         None => profile.features.tool_choice == Some(true),
     };
-    let has_others = request.tool_config.as_ref().is_some_and(|config| !config.tools.is_empty());
+    let is_other = |other: &Tool| !matches!(other, Tool::ToolSpec(spec) if spec.name == tool);
+    let has_others = request.tool_config.as_ref().is_some_and(|config| config.tools.iter().any(is_other));
     if profile.reasoning.with_forced_tool == Some(false) && reasons(request, profile) {
         ToolChoice::auto()
     } else if takes(ToolChoiceKind::Tool) {
-        ToolChoice::tool(name)
+        ToolChoice::tool(tool)
     } else if takes(ToolChoiceKind::Any) && !has_others {
         ToolChoice::any()
     } else {
         ToolChoice::auto()
     }
-}
-
-fn instruct(mut request: ChatRequest, text: String, profile: &ModelProfile) -> ChatRequest {
-    if profile.features.system_messages != Some(false) {
-        return request.system(text);
-    }
-    match request.messages.iter_mut().rev().find(|message| message.role == Role::User) {
-        Some(message) => message.content.push(text.into()),
-        None => request.messages.push(Message::user(text)),
-    }
-    request
 }
 
 /// Appends the answer and what is wrong with it.
@@ -134,7 +123,7 @@ pub(super) fn ask_again(
 #[cfg(test)]
 mod tests {
     use bedrock_llm_schema::model::facts::ReasoningStyle;
-    use bedrock_llm_schema::{Effort, Reasoning};
+    use bedrock_llm_schema::{Effort, Reasoning, ToolSpec};
     use serde_json::json;
 
     use super::*;
@@ -147,7 +136,7 @@ mod tests {
 
     fn choice(request: &ChatRequest, profile: &ModelProfile) -> ToolChoice {
         let shape = Shape::of::<u8>().unwrap();
-        prepare(request, Road::Tool, &shape, profile).tool_config.unwrap().tool_choice.unwrap()
+        Road::Tool.prepare(request, &shape, profile).tool_config.unwrap().tool_choice.unwrap()
     }
 
     #[test]
@@ -204,10 +193,10 @@ mod tests {
     fn instructions_go_where_the_model_reads_them() {
         let shape = Shape::of::<u8>().unwrap();
         let request = ChatRequest::new("m").message("hi");
-        let told = prepare(&request, Road::Prompt, &shape, &ModelProfile::new("m"));
+        let told = Road::Prompt.prepare(&request, &shape, &ModelProfile::new("m"));
         assert!(told.system_text().unwrap().contains("JSON Schema"));
         let deaf = profile(|p| p.features.system_messages = Some(false));
-        let told = prepare(&request, Road::Prompt, &shape, &deaf);
+        let told = Road::Prompt.prepare(&request, &shape, &deaf);
         assert!(told.system.is_none() && told.messages[0].text().contains("JSON Schema"));
     }
 }

@@ -2,9 +2,10 @@
 
 use std::any::type_name;
 use std::collections::HashSet;
+use std::fmt;
 
 use bedrock_llm_schema::response::IncompleteCause;
-use bedrock_llm_schema::{ChatResponse, ContentBlock, Error, ErrorKind, StopReason};
+use bedrock_llm_schema::{ChatResponse, ContentBlock, Error, ErrorKind, StopReason, ToolSpec};
 use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -19,8 +20,20 @@ const VALUE: &str = "value";
 /// As many violations are told to the model.
 const MAX_VIOLATIONS: usize = 20;
 
-/// A type's schema, its root an object: what is none travels as `{"value": …}`.
-pub(super) struct Shape {
+/// The form an answer must have: a type's schema, its root an object. A type that is none travels as `{"value": …}`.
+///
+/// [`Client::extract`](crate::Client::extract) makes its own; this is for those who ask in another way.
+///
+/// ```
+/// use bedrock_llm_client::extract::Shape;
+///
+/// let shape = Shape::of::<Vec<u8>>()?;
+/// assert_eq!(shape.read::<Vec<u8>>("They are [1, 2].").unwrap(), [1, 2]);
+/// let wrong = shape.read::<Vec<u8>>(r#"{"value": [1, "two"]}"#).unwrap_err();
+/// assert_eq!(wrong[0].path, "/value/1");
+/// # Ok::<(), bedrock_llm_schema::Error>(())
+/// ```
+pub struct Shape {
     /// The type's name in the letters that every family's tools may have.
     pub(super) name: String,
     pub(super) schema: Value,
@@ -31,7 +44,11 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn of<T: JsonSchema>() -> Result<Self, Error> {
+    /// The shape of a type.
+    ///
+    /// # Errors
+    /// Of kind [`ErrorKind::Config`] when the type's schema is none.
+    pub fn of<T: JsonSchema>() -> Result<Self, Error> {
         let generator =
             || SchemaGenerator::new(SchemaSettings::draft2020_12().with(|s| s.meta_schema = None));
         let root = generator().into_root_schema_for::<T>().to_value();
@@ -60,6 +77,40 @@ impl Shape {
         let mut members = HashSet::new();
         add_members(&schema, &mut members);
         Ok(Self { name, schema, is_wrapped, members, validator })
+    }
+
+    /// The type's name in the letters that every family's tools may have, with `answer_` before it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The JSON Schema, of an object.
+    #[must_use]
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// A tool that takes the answer as its arguments.
+    #[must_use]
+    pub fn tool(&self) -> ToolSpec {
+        ToolSpec::new(&self.name, "Takes the answer.", self.schema.clone())
+    }
+
+    /// Reads an answer's JSON as a value of the type.
+    ///
+    /// # Errors
+    /// All places that do not fit.
+    pub fn value<T: DeserializeOwned>(&self, json: Value) -> Result<T, Vec<AnswerViolation>> {
+        self.fit(json).map(|(_, value)| value)
+    }
+
+    /// Finds the answer's JSON in a text, repairs it where it must, and reads it as a value of the type.
+    ///
+    /// # Errors
+    /// All places that do not fit; of several candidates, those of the likeliest.
+    pub fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, Vec<AnswerViolation>> {
+        self.first_fit(read::candidates(text)).map(|(_, value)| value).map_err(or_no_json)
     }
 
     /// The value in an answer, if it has one that fits; as JSON too.
@@ -92,6 +143,15 @@ impl Shape {
                 None => read::candidates(&raw),
             },
         };
+        match self.first_fit(found) {
+            Ok(value) => Ok(value),
+            Err(_) if kind != ErrorKind::AnswerInvalid => Err(Unfit { kind, raw, violations: Vec::new() }),
+            Err(first) => Err(Unfit { kind, raw, violations: or_no_json(first) }),
+        }
+    }
+
+    /// The first that fits, or what is wrong with the first; nothing where there is none.
+    fn first_fit<T: DeserializeOwned>(&self, found: Vec<Value>) -> Result<(Value, T), Vec<AnswerViolation>> {
         let mut first = None;
         for value in found {
             match self.fit(value) {
@@ -99,11 +159,7 @@ impl Shape {
                 Err(violations) => drop(first.get_or_insert(violations)),
             }
         }
-        if kind != ErrorKind::AnswerInvalid {
-            return Err(Unfit { kind, raw, violations: Vec::new() });
-        }
-        let violations = first.unwrap_or_else(|| vec![AnswerViolation::new("", "", "not JSON")]);
-        Err(Unfit { kind, raw, violations })
+        Err(first.unwrap_or_default())
     }
 
     fn raw(&self, response: &ChatResponse) -> String {
@@ -195,6 +251,17 @@ impl Shape {
         let value = read::partial(text, self.is_wrapped)?;
         // the wrapping is ours, and models forget it
         if self.is_wrapped && value.is_object() { value.get(VALUE).cloned() } else { Some(value) }
+    }
+}
+
+fn or_no_json(violations: Vec<AnswerViolation>) -> Vec<AnswerViolation> {
+    if violations.is_empty() { vec![AnswerViolation::new("", "", "not JSON")] } else { violations }
+}
+
+/// The type's name.
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shape").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -11,8 +11,9 @@ use super::{
     Reasoning, Request, ServiceTier, write_sorted,
 };
 use crate::content::tool::{Tool, ToolChoice, ToolConfig};
-use crate::content::{Message, SystemContentBlock};
+use crate::content::{Message, Role, SystemContentBlock};
 use crate::guardrail::GuardrailConfig;
+use crate::model::ModelProfile;
 use crate::stream::ChatStream;
 use crate::wire::Extra;
 use crate::{ChatResponse, ModelId};
@@ -86,6 +87,21 @@ impl ChatRequest {
     #[must_use]
     pub fn system(mut self, block: impl Into<SystemContentBlock>) -> Self {
         self.system.get_or_insert_default().push(block.into());
+        self
+    }
+
+    /// Adds an instruction where the model reads it: to the system prompt, or to the user's last turn where the model takes
+    /// no system prompt.
+    #[must_use]
+    pub fn instruct(mut self, text: impl Into<String>, profile: &ModelProfile) -> Self {
+        let text = text.into();
+        if profile.features.system_messages != Some(false) {
+            return self.system(text);
+        }
+        match self.messages.iter_mut().rev().find(|message| message.role == Role::User) {
+            Some(message) => message.content.push(text.into()),
+            None => self.messages.push(Message::user(text)),
+        }
         self
     }
 

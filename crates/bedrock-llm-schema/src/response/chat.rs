@@ -130,6 +130,18 @@ pub enum IncompleteCause {
     InvalidJson(String),
 }
 
+impl IncompleteToolUse {
+    /// A call that was cut off.
+    pub fn new(
+        tool_use_id: impl Into<String>,
+        name: impl Into<String>,
+        raw: impl Into<String>,
+        cause: IncompleteCause,
+    ) -> Self {
+        Self { tool_use_id: tool_use_id.into(), name: name.into(), raw: raw.into(), cause }
+    }
+}
+
 impl ChatResponse {
     /// An answer.
     #[must_use]
