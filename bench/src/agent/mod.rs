@@ -77,7 +77,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
             let mut spare = Rounds::default();
             // one round to warm up
             let kept = if round == 0 { &mut spare } else { rounds };
-            kept.measure(iterations, subject.what.repeat(round, args.runs)).await?;
+            // a run's future is large
+            kept.measure(iterations, Box::pin(subject.what.repeat(round, args.runs))).await?;
         }
     }
     println!(

@@ -53,7 +53,7 @@ impl Loops {
                     continue;
                 }
             };
-            match self.one(exchange, &starts).await {
+            match Box::pin(self.one(exchange, &starts)).await {
                 Ok((line, reasons)) if reasons.is_empty() => replayed.loops.push(line),
                 Ok((_, reasons)) => {
                     replayed.failures.extend(reasons.into_iter().map(|why| format!("loop {name}: {why}")));
@@ -80,7 +80,7 @@ impl Loops {
             line.push_str("; ");
             line.push_str(note);
         }
-        Ok((line, replay::replay(exchange, plan, starts).await?))
+        Ok((line, Box::pin(replay::replay(exchange, plan, starts)).await?))
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         let starts = history::starts(&played.request).unwrap();
         let mut plan = Plan::new(played, &starts, &[]).unwrap();
         change(&mut plan);
-        replay::replay(played, plan, &starts).await.unwrap()
+        Box::pin(replay::replay(played, plan, &starts)).await.unwrap()
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bedrock_llm_local::Reply;
-use bedrock_llm_schema::ToolChoice;
+use bedrock_llm_schema::{Message, ToolChoice};
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
@@ -52,7 +52,7 @@ impl Plan {
             let Some(answer) = turns.get(place) else { continue };
             let before = predecessor(exchange, all, place);
             plan.answer(exchange, before, &last, place, starts.len() == 1)?;
-            let results = sent.get(place + 1).into_iter().flat_map(|turn| turn.tool_results());
+            let results = sent.get(place + 1).into_iter().flat_map(Message::tool_results);
             let pairs = calls(answer).zip(results);
             plan.calls.extend(pairs.map(|(call, result)| RecordedCall::new(call.clone(), result.clone())));
         }
@@ -95,7 +95,7 @@ impl Plan {
             }
             match before.answer.as_ref().and_then(|answer| differ(answer, told)) {
                 Some(what) => {
-                    self.notes.push(format!("the client tells the answer of {name} otherwise: {what}"))
+                    self.notes.push(format!("the client tells the answer of {name} otherwise: {what}"));
                 }
                 None => {
                     reply = before.reply();
