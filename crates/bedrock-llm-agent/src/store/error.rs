@@ -39,6 +39,14 @@ pub enum StoreError {
         /// The version.
         version: Version,
     },
+    /// The turn was not appended, since the session could not be loaded after it.
+    #[error("the messages of the turn do not go on with the session `{session}`: {problem}")]
+    Unsound {
+        /// The session.
+        session: String,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// The store cannot be used.
     #[error("the store is not available: {doing}")]
     Unavailable {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bedrock_llm_schema::{Conversation, Message};
 use serde_json::{Map, Value};
 
-use super::{Session, StoreError, TurnRecord, Version};
+use super::{Session, StoreError, Version};
 use crate::run::{Progress, ToolCall};
 
 /// What a store reads to put a session together. It need not read more than the turns from the last
@@ -47,34 +47,8 @@ impl Parts {
     }
 }
 
-impl Session {
-    /// The session with a turn more.
-    pub(super) fn with(mut self, record: TurnRecord) -> Result<Self, StoreError> {
-        let TurnRecord { version, at, turn } = record;
-        if turn.begins_run {
-            self.calls.clear();
-        }
-        self.calls.extend(turn.calls);
-        let (context, messages) = match turn.context {
-            Some(context) => (context, Vec::new()),
-            None => (self.conversation.into_messages(), turn.messages),
-        };
-        let parts = Parts {
-            id: self.id,
-            version,
-            created: self.created,
-            updated: at,
-            context,
-            messages,
-            state: turn.state.or(Some(self.state)),
-            calls: self.calls,
-            progress: turn.run,
-        };
-        parts.into_session()
-    }
-}
-
-fn conversation(context: Vec<Message>, messages: Vec<Message>) -> Result<Conversation, String> {
+/// The conversation that these messages are; the error says why they are none.
+pub(super) fn conversation(context: Vec<Message>, messages: Vec<Message>) -> Result<Conversation, String> {
     let mut conversation = Conversation::try_from(context).map_err(|error| error.to_string())?;
     for message in messages {
         conversation.push(message).map_err(|error| error.to_string())?;

@@ -4,8 +4,13 @@ mod error;
 mod fold;
 mod memory;
 mod name;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rows;
 mod session;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod time;
+mod update;
 
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +19,10 @@ use futures_util::future::BoxFuture;
 pub use error::{Conflict, StoreError};
 pub use memory::MemoryStore;
 pub use session::{Session, SessionInfo, Turn, TurnRecord, Version};
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use update::{Merge, OnConflict, update};
 
 /// Where sessions live.
 ///
@@ -22,12 +31,17 @@ pub use session::{Session, SessionInfo, Turn, TurnRecord, Version};
 /// [`StoreError::Conflict`]. All methods may be called by many at once.
 pub trait StateStore: Send + Sync + 'static {
     /// A session as it is now; `None` where there is none.
-    fn load<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>>;
-
-    /// Appends a turn to a session that is at this version; 0 makes a new session. Gives the new version.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`], with the turns that others appended since, where it is at another.
+    /// [`StoreError::Corrupt`] where its messages are no conversation.
+    fn load<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>>;
+
+    /// Appends a turn to a session that is at this version; 0 makes a new session. Gives the new version. Whether the
+    /// turn's messages go on with the conversation is the writer's to know; [`update`] looks.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`], with the turns that others appended since, where it is at another; at 0 where it was
+    /// deleted. [`StoreError::BadName`] where nothing can be called this: nothing, more than 512 bytes, a NUL in it.
     fn append<'a>(
         &'a self,
         session: &'a str,
@@ -36,6 +50,9 @@ pub trait StateStore: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Version, StoreError>>;
 
     /// The turns after a version, at most so many, oldest first: the whole transcript from 0 on.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSession`].
     fn turns<'a>(
         &'a self,
         session: &'a str,
@@ -43,10 +60,17 @@ pub trait StateStore: Send + Sync + 'static {
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<TurnRecord>, StoreError>>;
 
-    /// Gives the version a session is at a name, by which [`rollback`](Self::rollback) and [`branch`](Self::branch) find it.
+    /// Gives the version a session is at a name, to [`rollback`](Self::rollback) or [`branch`](Self::branch) to later. A
+    /// name that it has already goes over to this version. A snapshot costs no copy.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSession`], [`StoreError::BadName`].
     fn snapshot<'a>(&'a self, session: &'a str, name: &'a str) -> BoxFuture<'a, Result<Version, StoreError>>;
 
-    /// The version of a snapshot; `None` where there is none of this name.
+    /// The version of a snapshot; `None` where the session has none of this name.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSession`].
     fn snapshot_version<'a>(
         &'a self,
         session: &'a str,
@@ -57,13 +81,16 @@ pub trait StateStore: Send + Sync + 'static {
     /// whoever has seen a later one gets a conflict. Gives the version the session is at now.
     ///
     /// # Errors
-    /// [`StoreError::NoVersion`] where the session never was at this version, or it was taken back.
+    /// [`StoreError::NoVersion`] where the session never was at this version, or it was taken back;
+    /// [`StoreError::NoSession`].
     fn rollback<'a>(&'a self, session: &'a str, to: Version) -> BoxFuture<'a, Result<Version, StoreError>>;
 
-    /// Makes another session of a session's turns up to a version. It goes its own way from there.
+    /// Makes another session of a session's turns up to a version. It goes its own way from there; its turns have
+    /// versions of their own and the times they had, and snapshots are not taken over. Gives the version it is at.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] where there is a session of the new name.
+    /// [`StoreError::Exists`] where there is a session of the new name, and as for [`rollback`](Self::rollback) and
+    /// [`append`](Self::append).
     fn branch<'a>(
         &'a self,
         session: &'a str,
@@ -71,7 +98,8 @@ pub trait StateStore: Send + Sync + 'static {
         new: &'a str,
     ) -> BoxFuture<'a, Result<Version, StoreError>>;
 
-    /// The sessions there are, the one used last first, whose names begin with this.
+    /// The sessions there are whose names begin with this, the one used last first. A session is used when it is made,
+    /// appended to or rolled back.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, StoreError>>;
 
     /// Deletes a session; says whether there was one.
