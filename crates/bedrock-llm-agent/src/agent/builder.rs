@@ -12,7 +12,7 @@ use super::hook::{Approver, ErasedHook, Hooks};
 use super::{Agent, AgentError, Approval, Hook, Shared};
 use crate::memory::{DynMemory, Memory};
 use crate::run::{Budget, OnMaxTokens, RunLimits, ToolCall};
-use crate::store::{MemoryStore, StateStore};
+use crate::store::{MemoryStore, OnConflict, StateStore};
 use crate::{RegistryError, Tool, ToolRegistry};
 
 /// How an agent is set; from [`Agent::builder`].
@@ -30,6 +30,7 @@ pub struct AgentBuilder {
     hooks: Hooks,
     approver: Option<Approver>,
     on_interrupted: OnInterrupted,
+    on_conflict: OnConflict,
 }
 
 /// What to do about calls that ran when their process ended.
@@ -60,6 +61,7 @@ impl AgentBuilder {
             hooks: Vec::new(),
             approver: None,
             on_interrupted: OnInterrupted::default(),
+            on_conflict: OnConflict::default(),
         }
     }
 
@@ -171,6 +173,15 @@ impl AgentBuilder {
         self
     }
 
+    /// What to do where another writer is faster when a run begins in its session; to fail is the default. A turn that is
+    /// merged has to have a [`run`](crate::store::Turn::run), which goes on then.
+    ///
+    /// Once a run has begun it fails when another writes to its session, whatever the policy: its tools have taken effect.
+    pub fn on_conflict(mut self, what: OnConflict) -> Self {
+        self.on_conflict = what;
+        self
+    }
+
     /// What to do about calls that ran when their process ended.
     pub fn on_interrupted(mut self, what: OnInterrupted) -> Self {
         self.on_interrupted = what;
@@ -240,6 +251,7 @@ impl AgentBuilder {
             hooks: self.hooks,
             approver: self.approver,
             on_interrupted: self.on_interrupted,
+            on_conflict: self.on_conflict,
         };
         Ok(Agent::new(shared, self.session))
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bedrock_llm_schema::{Conversation, Message};
 use serde_json::{Map, Value};
 
-use super::AgentError;
 use super::drive::Begin;
+use super::{AgentError, AgentErrorKind};
 use crate::run::{Run, RunError, RunLimits, ToolCall};
-use crate::store::{Session, StateStore, StoreError, Turn, Version};
+use crate::store::{Conflict, Merge, OnConflict, Session, StateStore, StoreError, Turn, Version};
 
 /// The place of a run in its session.
 pub(super) struct Ledger {
@@ -29,19 +29,39 @@ pub(super) struct Begun {
 }
 
 impl Ledger {
-    /// The place of the run that a session has open.
-    pub(super) fn of(store: Arc<dyn StateStore>, session: &Session) -> Self {
-        let calls = session.calls.clone();
-        Self { store, session: session.id.clone(), version: session.version, calls, is_pruned: false }
-    }
-
     /// Begins a run in a session. One that is still open there is cancelled: the model is told that its calls were.
+    /// Where another writer is faster, it goes by `policy`.
     pub(super) async fn begin(
         store: Arc<dyn StateStore>,
         name: &str,
-        begin: Begin,
-        limits: RunLimits,
+        policy: &OnConflict,
+        begin: &Begin,
+        limits: &RunLimits,
     ) -> Result<Begun, AgentError> {
+        let mut reloads = match policy {
+            OnConflict::Reload { attempts } => *attempts,
+            _ => 0,
+        };
+        loop {
+            match Self::try_begin(Arc::clone(&store), name, begin, limits.clone()).await {
+                Err(AgentErrorKind::Store(StoreError::Conflict(_))) if reloads > 0 => reloads -= 1,
+                Err(AgentErrorKind::Store(StoreError::Conflict(conflict))) => {
+                    let OnConflict::Merge { attempts, by } = policy else {
+                        return Err(StoreError::Conflict(conflict).into());
+                    };
+                    return Self::merge(store, conflict, *attempts, by).await;
+                }
+                begun => return begun.map_err(AgentError::new),
+            }
+        }
+    }
+
+    async fn try_begin(
+        store: Arc<dyn StateStore>,
+        name: &str,
+        begin: &Begin,
+        limits: RunLimits,
+    ) -> Result<Begun, AgentErrorKind> {
         let session = store.load(name).await?;
         let mut ledger =
             Self { store, session: name.to_owned(), version: 0, calls: Vec::new(), is_pruned: false };
@@ -58,17 +78,51 @@ impl Ledger {
         match begin {
             Begin::Say(message) => {
                 conversation.push(message.clone()).map_err(RunError::from)?;
-                turn.messages.push(message);
+                turn.messages.push(message.clone());
             }
             Begin::Converse(given) => {
                 turn.messages = given.messages().to_vec();
                 turn.context = Some(turn.messages.clone());
-                conversation = given;
+                conversation.clone_from(given);
             }
         }
         let run = Run::new(conversation, limits)?;
         (turn.run, turn.begins_run) = (Some(run.progress().clone()), true);
         ledger.append(turn).await?;
+        Ok(Begun { ledger, run, state })
+    }
+
+    /// Appends what the caller makes of both sides, and goes on with the run in it.
+    async fn merge(
+        store: Arc<dyn StateStore>,
+        mut conflict: Box<Conflict>,
+        mut attempts: u32,
+        by: &Merge,
+    ) -> Result<Begun, AgentError> {
+        while attempts > 0 {
+            attempts -= 1;
+            let Some(merged) = by(&conflict) else { break };
+            match store.append(&conflict.session, conflict.found, merged).await {
+                Err(StoreError::Conflict(again)) => conflict = again,
+                appended => {
+                    appended?;
+                    return Self::open(store, &conflict.session).await;
+                }
+            }
+        }
+        Err(StoreError::Conflict(conflict).into())
+    }
+
+    /// The run that a session has open.
+    pub(super) async fn open(store: Arc<dyn StateStore>, name: &str) -> Result<Begun, AgentError> {
+        let missing = || StoreError::NoSession { session: name.to_owned() };
+        let session = store.load(name).await?.ok_or_else(missing)?;
+        let Some(run) = session.run()? else {
+            let message = format!("the session `{name}` has no run to go on with");
+            return Err(AgentError::config("resume", message));
+        };
+        let Session { id, version, calls, state, .. } = session;
+        let ledger = Self { store, session: id, version, calls, is_pruned: false };
         Ok(Begun { ledger, run, state })
     }
 

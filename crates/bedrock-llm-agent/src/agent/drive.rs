@@ -10,10 +10,9 @@ use tokio::time::Instant;
 
 use super::commit::{Begun, Ledger};
 use super::hook::Approval;
-use super::{Agent, AgentError, AgentErrorKind, AgentEvent, AgentInput, AgentResponse, Resume};
+use super::{Agent, AgentError, AgentEvent, AgentInput, AgentResponse, Resume};
 use crate::memory::MemoryUpdate;
 use crate::run::{AgentStop, Run, RunError, Spent, Step};
-use crate::store::StoreError;
 use crate::{Context, State, StateChange};
 
 /// One run being driven.
@@ -81,16 +80,19 @@ impl Drive {
             return Ok(Run::new(conversation, limits)?);
         };
         let store = Arc::clone(&self.agent.shared.store);
-        let Begun { ledger, run, state } = Ledger::begin(store, &session, begin, limits).await?;
-        self.ledger = Some(ledger);
-        self.context = self.context.clone().with_state(State::new(state));
-        Ok(run)
+        let policy = &self.agent.shared.on_conflict;
+        let begun = Ledger::begin(store, &session, policy, &begin, &limits).await?;
+        Ok(self.enter(begun))
     }
 
     async fn resume(&mut self, resume: Resume) -> Result<Run, AgentError> {
         let mut run = match (resume.run, self.agent.session.clone()) {
             (Some(run), None) => *run,
-            (None, Some(session)) => self.open(&session).await?,
+            (None, Some(session)) => {
+                let store = Arc::clone(&self.agent.shared.store);
+                let begun = Ledger::open(store, &session).await?;
+                self.enter(begun)
+            }
             (Some(_), Some(_)) => {
                 let message = "the session keeps its run itself; resume it by `Resume::session`";
                 return Err(AgentError::config("resume", message));
@@ -108,18 +110,11 @@ impl Drive {
         Ok(run)
     }
 
-    /// The run that a session has open.
-    async fn open(&mut self, name: &str) -> Result<Run, AgentError> {
-        let store = &self.agent.shared.store;
-        let missing = || StoreError::NoSession { session: name.to_owned() };
-        let session = store.load(name).await?.ok_or_else(missing)?;
-        let Some(run) = session.run()? else {
-            let message = format!("the session `{name}` has no run to go on with");
-            return Err(AgentError::config("resume", message));
-        };
-        self.ledger = Some(Ledger::of(Arc::clone(store), &session));
-        self.context = self.context.clone().with_state(State::new(session.state));
-        Ok(run)
+    /// Takes up a run in its session.
+    fn enter(&mut self, begun: Begun) -> Run {
+        self.ledger = Some(begun.ledger);
+        self.context = self.context.clone().with_state(State::new(begun.state));
+        begun.run
     }
 
     /// Does what the run asks for until it has stopped or waits for a human.
@@ -238,9 +233,7 @@ impl Drive {
         let state = (!changes.is_empty()).then(|| self.context.state().values());
         self.changes.extend(changes);
         match &mut self.ledger {
-            Some(ledger) => {
-                ledger.commit(run, state).await.map_err(AgentErrorKind::Store).map_err(AgentError::new)
-            }
+            Some(ledger) => Ok(ledger.commit(run, state).await?),
             None => Ok(drop(run.take_said())),
         }
     }

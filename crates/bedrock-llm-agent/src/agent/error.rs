@@ -87,26 +87,20 @@ impl AgentError {
     }
 }
 
-impl From<Error> for AgentError {
-    fn from(error: Error) -> Self {
-        Self::new(AgentErrorKind::Model(error))
-    }
+macro_rules! kinds {
+    ($($variant:ident: $type:ty),*) => {$(
+        impl From<$type> for AgentErrorKind {
+            fn from(error: $type) -> Self {
+                Self::$variant(error)
+            }
+        }
+
+        impl From<$type> for AgentError {
+            fn from(error: $type) -> Self {
+                Self::new(error.into())
+            }
+        }
+    )*};
 }
 
-impl From<StoreError> for AgentError {
-    fn from(error: StoreError) -> Self {
-        Self::new(AgentErrorKind::Store(error))
-    }
-}
-
-impl From<RunError> for AgentError {
-    fn from(error: RunError) -> Self {
-        Self::new(AgentErrorKind::Run(error))
-    }
-}
-
-impl From<RegistryError> for AgentError {
-    fn from(error: RegistryError) -> Self {
-        Self::new(AgentErrorKind::Tools(error))
-    }
-}
+kinds!(Model: Error, Store: StoreError, Run: RunError, Tools: RegistryError);

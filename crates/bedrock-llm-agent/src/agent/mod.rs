@@ -32,7 +32,7 @@ pub use stream::AgentStream;
 
 use crate::memory::DynMemory;
 use crate::run::RunLimits;
-use crate::store::StateStore;
+use crate::store::{OnConflict, StateStore};
 use crate::{Data, ToolRegistry};
 
 /// A model that works with tools until it has answered. Cheap to clone; clones share everything but what
@@ -61,6 +61,7 @@ struct Shared {
     hooks: Hooks,
     approver: Option<Approver>,
     on_interrupted: OnInterrupted,
+    on_conflict: OnConflict,
 }
 
 impl Agent {

@@ -35,17 +35,17 @@ impl AgentStream {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and leaves out what happens until then.
     ///
     /// # Errors
-    /// As [`Agent::run`].
-    pub async fn collect(mut self) -> Result<Option<AgentResponse>, AgentError> {
+    /// As [`Agent::run`]; also where the stream's end was taken before.
+    pub async fn collect(mut self) -> Result<AgentResponse, AgentError> {
         while let Some(event) = self.next().await {
             if let AgentEvent::Done(response) = event? {
-                return Ok(Some(*response));
+                return Ok(*response);
             }
         }
-        Ok(None)
+        Err(AgentError::config("collect", "the end of the stream was taken before; it has the response"))
     }
 }
 

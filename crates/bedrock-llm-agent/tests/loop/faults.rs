@@ -1,21 +1,18 @@
 //! What goes wrong in the middle of a loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::sync::atomic::Ordering;
 
 use bedrock_llm_agent::agent::{AgentErrorKind, Resume};
 use bedrock_llm_agent::run::ToolCallState;
-use bedrock_llm_agent::store::{
-    MemoryStore, Retention, Session, SessionInfo, StateStore, StoreError, Turn, TurnRecord, Version,
-};
+use bedrock_llm_agent::store::{StateStore as _, StoreError};
 use bedrock_llm_agent::{ToolResult, tool_fn};
 use bedrock_llm_local::{Exception, LocalBedrock, Reply};
 use bedrock_llm_schema::{Role, StopReason, StreamEvent, Usage};
-use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::events;
+use super::shaky::Shaky;
 use crate::common::{add, add_call, calls, start};
 
 #[tokio::test]
@@ -132,90 +129,6 @@ async fn tools_that_are_not_there_and_bad_arguments_are_told() {
     let response = agent.run("Go.").await.unwrap();
     let failures: Vec<_> = response.tool_calls.iter().map(|call| call.failure().unwrap()).collect();
     assert_eq!(failures, ["unknown", "bad_arguments"]);
-}
-
-/// A store that can be down.
-#[derive(Clone, Default)]
-struct Shaky {
-    store: MemoryStore,
-    is_down: Arc<AtomicBool>,
-}
-
-impl Shaky {
-    fn check(&self) -> Result<(), StoreError> {
-        match self.is_down.load(Ordering::SeqCst) {
-            true => Err(StoreError::Unavailable { doing: "appending a turn", source: "no disk".into() }),
-            false => Ok(()),
-        }
-    }
-}
-
-impl StateStore for Shaky {
-    fn load<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<Option<Session>, StoreError>> {
-        self.store.load(session)
-    }
-
-    fn append<'a>(
-        &'a self,
-        session: &'a str,
-        seen: Version,
-        turn: Turn,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        Box::pin(async move {
-            self.check()?;
-            self.store.append(session, seen, turn).await
-        })
-    }
-
-    fn turns<'a>(
-        &'a self,
-        session: &'a str,
-        after: Version,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Vec<TurnRecord>, StoreError>> {
-        self.store.turns(session, after, most)
-    }
-
-    fn snapshot<'a>(&'a self, session: &'a str, name: &'a str) -> BoxFuture<'a, Result<Version, StoreError>> {
-        self.store.snapshot(session, name)
-    }
-
-    fn snapshot_version<'a>(
-        &'a self,
-        session: &'a str,
-        name: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Version>, StoreError>> {
-        self.store.snapshot_version(session, name)
-    }
-
-    fn rollback<'a>(&'a self, session: &'a str, to: Version) -> BoxFuture<'a, Result<Version, StoreError>> {
-        self.store.rollback(session, to)
-    }
-
-    fn branch<'a>(
-        &'a self,
-        session: &'a str,
-        at: Version,
-        new: &'a str,
-    ) -> BoxFuture<'a, Result<Version, StoreError>> {
-        self.store.branch(session, at, new)
-    }
-
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, StoreError>> {
-        self.store.list(prefix)
-    }
-
-    fn delete<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
-        self.store.delete(session)
-    }
-
-    fn retain<'a>(
-        &'a self,
-        retention: Retention,
-        now: SystemTime,
-    ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        self.store.retain(retention, now)
-    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod faults;
 mod hooks;
 mod policies;
 mod sessions;
+mod shaky;
 
 use bedrock_llm_agent::agent::AgentInput;
 use bedrock_llm_agent::{Agent, AgentResponse};

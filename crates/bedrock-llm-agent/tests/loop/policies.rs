@@ -80,6 +80,18 @@ async fn a_tool_choice_holds_for_the_first_answer_alone() {
 }
 
 #[tokio::test]
+async fn a_stream_can_be_waited_for() {
+    let (_local, agent) =
+        start(LocalBedrock::builder().reply(Reply::text("Hi.")).reply(Reply::text("Hi."))).await;
+    let agent = agent.build().unwrap();
+    assert_eq!(agent.stream("Hi").collect().await.unwrap().text(), "Hi.");
+    let mut stream = agent.stream("Hi");
+    while stream.next().await.is_some() {}
+    assert!(stream.next().await.is_none());
+    assert!(stream.collect().await.unwrap_err().to_string().starts_with("collect: "));
+}
+
+#[tokio::test]
 async fn a_tool_can_end_the_run() {
     let (local, agent) = start(LocalBedrock::builder().reply(calls(&[add_call("t1", 1, 2)]))).await;
     let agent = agent.tool(add()).stop_on("add").build().unwrap();

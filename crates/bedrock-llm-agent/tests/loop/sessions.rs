@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 
 use bedrock_llm_agent::agent::{AgentErrorKind, OnInterrupted, Resume};
 use bedrock_llm_agent::run::{AgentStop, ToolCallState};
-use bedrock_llm_agent::store::{MemoryStore, StateStore as _, StoreError};
+use bedrock_llm_agent::store::{Conflict, MemoryStore, OnConflict, StateStore as _, StoreError, Turn};
 use bedrock_llm_agent::{Agent, Context, ToolExt as _, ToolResult, tool_fn};
 use bedrock_llm_local::{Exception, LocalBedrock, Reply};
-use bedrock_llm_schema::Conversation;
+use bedrock_llm_schema::{Conversation, Message};
 use serde_json::json;
 
 use super::events;
+use super::shaky::Shaky;
 use crate::common::{NOVA, add, add_call, calls, client, counting, start};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -192,7 +193,7 @@ async fn of_two_writers_one_is_told_of_the_other() {
         let store = other.clone();
         async move {
             let seen = store.load("s").await.unwrap().unwrap().version;
-            store.append("s", seen, bedrock_llm_agent::store::Turn::default()).await.unwrap();
+            store.append("s", seen, Turn::default()).await.unwrap();
             ToolResult::Ok("written")
         }
     });
@@ -203,6 +204,43 @@ async fn of_two_writers_one_is_told_of_the_other() {
     assert_eq!(error.run().unwrap().calls()[0].state(), ToolCallState::Complete);
     let session = store.load("s").await.unwrap().unwrap();
     assert_eq!(session.calls[0].state(), ToolCallState::Running, "nothing half-written");
+}
+
+#[tokio::test]
+async fn where_another_is_faster_at_the_beginning_it_goes_by_policy() {
+    let said = |text: &str| Turn::said([Message::user(text), Message::assistant("Yes.")]);
+    let run = async |policy: OnConflict, theirs: Vec<Turn>| {
+        let (local, agent) = start(LocalBedrock::builder().reply(Reply::text("Here."))).await;
+        let store = Shaky::default();
+        *store.theirs.lock().unwrap() = theirs;
+        let agent = agent.store(store).session("s").on_conflict(policy).build().unwrap();
+        let response = agent.run("Where am I?").await;
+        let asked = local.received().first().and_then(|asked| asked.chat());
+        let texts: Vec<_> =
+            asked.into_iter().flat_map(|asked| asked.messages).map(|said| said.text()).collect();
+        (response, texts)
+    };
+    let (failed, asked) = run(OnConflict::Fail, vec![said("Mine?")]).await;
+    assert!(matches!(failed.unwrap_err().kind(), AgentErrorKind::Store(StoreError::Conflict(_))));
+    assert_eq!(asked, Vec::<String>::new(), "nothing was asked of the model");
+
+    let twice = || vec![said("Mine?"), said("Mine too?")];
+    let (failed, _) = run(OnConflict::Reload { attempts: 1 }, twice()).await;
+    assert!(matches!(failed.unwrap_err().kind(), AgentErrorKind::Store(StoreError::Conflict(_))));
+    let (response, asked) = run(OnConflict::Reload { attempts: 2 }, twice()).await;
+    assert_eq!(response.unwrap().text(), "Here.");
+    assert_eq!(asked, ["Mine too?", "Yes.", "Mine?", "Yes.", "Where am I?"]);
+
+    let merge = |conflict: &Conflict| {
+        let mut turn = (*conflict.ours).clone();
+        turn.messages = vec![Message::user(format!("{} turns later: where am I?", conflict.theirs.len()))];
+        Some(turn)
+    };
+    let (response, asked) = run(OnConflict::merge(2, merge), twice()).await;
+    assert_eq!(response.unwrap().text(), "Here.");
+    assert_eq!(asked.last().unwrap(), "1 turns later: where am I?");
+    let (failed, _) = run(OnConflict::merge(2, |_| None), twice()).await;
+    assert!(matches!(failed.unwrap_err().kind(), AgentErrorKind::Store(StoreError::Conflict(_))));
 }
 
 #[tokio::test]

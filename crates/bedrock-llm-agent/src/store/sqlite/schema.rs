@@ -37,7 +37,9 @@ fn found(db: &Connection) -> Result<i64, Failure> {
     match (owner, version) {
         (0, 0) => Ok(0),
         (APPLICATION_ID, 1..=KNOWN) => Ok(version),
-        (APPLICATION_ID, version) if version > KNOWN => Err(StoreError::TooNew { found: version, known: KNOWN }.into()),
+        (APPLICATION_ID, version) if version > KNOWN => {
+            Err(StoreError::TooNew { found: version, known: KNOWN }.into())
+        }
         _ => Err(Failure::Corrupt("the database is another program's".to_owned())),
     }
 }
