@@ -24,6 +24,7 @@ pub struct AgentBuilder {
     tool_choice: Option<ToolChoice>,
     limits: RunLimits,
     max_parallel: usize,
+    streaming: bool,
     memory: Option<DynMemory>,
     store: Option<Arc<dyn StateStore>>,
     session: Option<Arc<str>>,
@@ -55,6 +56,7 @@ impl AgentBuilder {
             tool_choice: None,
             limits: RunLimits::default(),
             max_parallel: usize::MAX,
+            streaming: true,
             memory: None,
             store: None,
             session: None,
@@ -108,6 +110,13 @@ impl AgentBuilder {
     /// order. 0 counts as 1.
     pub fn max_parallel_tools(mut self, most: usize) -> Self {
         self.max_parallel = most.max(1);
+        self
+    }
+
+    /// Whether [`Agent::stream`] takes answers as streams; `true`. Else, and from models that stream no answers with tools,
+    /// the text of each comes in one piece.
+    pub fn streaming(mut self, streaming: bool) -> Self {
+        self.streaming = streaming;
         self
     }
 
@@ -246,6 +255,7 @@ impl AgentBuilder {
             tool_choice: self.tool_choice,
             limits: self.limits,
             max_parallel: self.max_parallel,
+            streaming: self.streaming,
             memory: self.memory,
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             hooks: self.hooks,

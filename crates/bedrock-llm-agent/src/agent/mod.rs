@@ -56,6 +56,8 @@ struct Shared {
     tool_choice: Option<ToolChoice>,
     limits: RunLimits,
     max_parallel: usize,
+    /// Whether answers are taken as streams where somebody reads along.
+    streaming: bool,
     memory: Option<DynMemory>,
     store: Arc<dyn StateStore>,
     hooks: Hooks,
