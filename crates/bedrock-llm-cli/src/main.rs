@@ -36,7 +36,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// See the main jobs at work: a chat with a tool, vectors, a ranking.
+    /// See the main jobs at work: a chat with a tool, vectors, a ranking, an agent.
     Demo(Box<demo::Args>),
     /// Ask a model, once or in a conversation.
     Chat(Box<chat::Args>),

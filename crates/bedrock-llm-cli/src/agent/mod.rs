@@ -136,7 +136,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .streaming(config.model.streaming.unwrap_or(true));
     builder = args.limits.put_into(builder);
     if !args.yes {
-        builder = builder.hook(AskToWrite { root: args.root.clone() });
+        // whoever is asked later sees where that was
+        let root = std::fs::canonicalize(&args.root).unwrap_or_else(|_| args.root.clone());
+        builder = builder.hook(AskToWrite { root });
     }
     if is_asked {
         builder = builder.approve_with(ask::at_the_terminal(Arc::clone(&stop)));

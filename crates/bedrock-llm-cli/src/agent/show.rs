@@ -136,9 +136,10 @@ impl Show {
         let cost = progress.cost().map(|cost| format!(" · ${cost:.6}")).unwrap_or_default();
         let stop = stop_in_words(&response.stop).map(|stop| format!(" · {stop}")).unwrap_or_default();
         eprintln!(
-            "[{} · {} answers, {calls} calls · {} tokens in · {} out{cost} · {}{stop}]",
+            "[{} · {}, {} · {} tokens in · {} out{cost} · {}{stop}]",
             self.model,
-            response.iterations,
+            counted(response.iterations as usize, "answer"),
+            counted(calls, "call"),
             usage.total_input(),
             usage.output_tokens,
             show::seconds(self.begun.elapsed()),
@@ -172,6 +173,11 @@ impl Show {
     fn json(&mut self, event: &Event<'_>) -> io::Result<()> {
         print::line(serde_json::to_string(event)?)
     }
+}
+
+/// `1 call`, `2 calls`.
+fn counted(count: usize, what: &str) -> impl Display {
+    std::fmt::from_fn(move |f| write!(f, "{count} {what}{}", if count == 1 { "" } else { "s" }))
 }
 
 /// A call's result as text.
