@@ -71,6 +71,17 @@ fn lint() {
 }
 
 #[test]
+fn mcp() {
+    let printed = example("mcp");
+    assert!(
+        printed.contains("clap: may be run twice: true\natlas_weather_now: may be run twice: true"),
+        "{printed}"
+    );
+    assert!(printed.contains(r#"the model calls atlas_weather_now with {"city":"Paris"}"#), "{printed}");
+    assert!(printed.contains("21 degrees, no wind"), "{printed}");
+}
+
+#[test]
 fn every_example_has_its_test() {
     let here = include_str!("run.rs");
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {

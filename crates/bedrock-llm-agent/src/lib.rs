@@ -3,6 +3,9 @@
 
 pub mod agent;
 mod context;
+#[cfg(feature = "mcp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
+pub mod mcp;
 pub mod memory;
 pub mod run;
 pub mod store;

@@ -246,11 +246,17 @@ impl AgentBuilder {
             );
             return Err(AgentError::config("max_cost", message));
         }
+        let config = tools.config();
+        let mut front = self.request.clone();
+        front.messages.clear();
+        front.tool_config.clone_from(&config);
+        let front = front.estimate_tokens_of(profile.base_model.as_ref().unwrap_or(&profile.id));
         let shared = Shared {
             client: self.client,
             request: self.request,
             profile,
-            config: tools.config(),
+            config,
+            front: *front.range().end(),
             tools,
             tool_choice: self.tool_choice,
             limits: self.limits,

@@ -124,7 +124,7 @@ impl Drive {
             if self.agent.cancellation.is_cancelled() {
                 self.give_up(run, &GivenUp::Cancelled).await;
             }
-            match run.next() {
+            match run.step() {
                 Step::CallModel => self.ask_model(run).await?,
                 Step::CallTools(ids) => self.run_tools(run, ids).await?,
                 Step::Await(ids) => self.take_up(run, ids).await?,
@@ -234,7 +234,10 @@ impl Drive {
         self.changes.extend(changes);
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.commit(run, state).await?),
-            None => Ok(drop(run.take_said())),
+            None => {
+                drop(run.take_said());
+                Ok(())
+            }
         }
     }
 }

@@ -54,6 +54,8 @@ struct Shared {
     /// The tools as requests have them.
     config: Option<ToolConfig>,
     tool_choice: Option<ToolChoice>,
+    /// The tokens of system prompt and tools, by a careful estimate.
+    front: u64,
     limits: RunLimits,
     max_parallel: usize,
     /// Whether answers are taken as streams where somebody reads along.
@@ -108,7 +110,6 @@ impl Agent {
 
     /// [`run`](Self::run), and says what happens. Nothing is done unless the stream is asked; dropping it drops the call
     /// under way.
-    #[must_use]
     pub fn stream(&self, input: impl Into<AgentInput>) -> AgentStream {
         AgentStream::new(self.clone(), input.into())
     }

@@ -57,10 +57,18 @@ impl Drive {
     async fn prune(&mut self, run: &mut Run) -> Result<(), AgentError> {
         let Some(memory) = self.agent.shared.memory.clone() else { return Ok(()) };
         let shared = std::sync::Arc::clone(&self.agent.shared);
-        let context = MemoryContext { client: &shared.client, profile: &shared.profile };
-        // on a copy, so that one that is given up half way leaves nothing behind
-        let mut conversation = run.conversation().clone();
-        let updates = match self.wait(run, memory.prune(&mut conversation, &context)).await {
+        let answer = run.progress().max_tokens().or(shared
+            .request
+            .inference_config
+            .as_ref()
+            .and_then(|it| it.max_tokens));
+        let reserved = shared.front.saturating_add(answer.map_or(0, u64::from));
+        let context = MemoryContext::new(&shared.client, &shared.profile).reserve(reserved);
+        // not on a copy: that would be made, and its turns counted, before every answer
+        let mut conversation = std::mem::take(run.conversation_mut());
+        let pruned = self.wait(run, memory.prune(&mut conversation, &context)).await;
+        *run.conversation_mut() = conversation;
+        let updates = match pruned {
             Ok(pruned) => pruned.map_err(AgentErrorKind::Memory).map_err(AgentError::new)?,
             Err(why) => {
                 self.give_up(run, &why).await;
@@ -70,7 +78,6 @@ impl Drive {
         if updates.is_empty() {
             return Ok(());
         }
-        *run.conversation_mut() = conversation;
         if let Some(ledger) = &mut self.ledger {
             ledger.note_pruned();
         }

@@ -94,7 +94,8 @@ impl Drive {
                 .and_then(|call| shared.tools.get(call.name()))
                 .is_none_or(|tool| tool.policy.is_idempotent);
             // what must not run twice is kept at once, whatever becomes of the others
-            if !is_idempotent && !(running.is_empty() && waiting.is_empty()) {
+            let is_last = running.is_empty() && waiting.is_empty();
+            if !is_idempotent && !is_last {
                 self.commit(run).await?;
             }
         }

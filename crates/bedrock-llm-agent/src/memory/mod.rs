@@ -1,4 +1,61 @@
 //! What an agent keeps in mind of a long conversation.
+//!
+//! A [`Memory`] shortens the conversation before each answer of the model. Those here are [`Strategy`]s: each chooses whole
+//! units of a [`Draft`] that go, and only when all have chosen the conversation is changed, so that no call is parted from
+//! its result, the last unit stays, and what fails or is cancelled leaves the conversation as it was.
+//!
+//! | strategy | what goes |
+//! |---|---|
+//! | [`Window`] | all but the last units |
+//! | [`TokenBudget`] | the oldest units, until the rest is within the model's window, or a number of tokens |
+//! | [`Importance`] | of either, the least important units first: [`Window::by_importance`], [`TokenBudget::by_importance`] |
+//! | [`Strategy::pin`], [`Strategy::keep_first`] | not these |
+//! | [`Strategy::then`] | what one strategy says, and of the rest what the other says |
+//! | [`Strategy::summarize`] | the same, and a summary that a model writes comes in its place |
+//! | [`MemoryConfig`] | what a configuration says |
+//!
+//! All of them let a conversation grow for a while and then cut more than they must. So the work is constant for each turn
+//! on the average, however long the conversation gets, and its beginning, which prompt caches live on, seldom changes.
+//!
+//! ```
+//! use bedrock_llm_agent::memory::{Memory as _, MemoryContext, Strategy as _, TokenBudget, Window};
+//! use bedrock_llm_client::Client;
+//! use bedrock_llm_schema::{Conversation, Message};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // the task at the beginning, what is marked, and the last ten questions, or fewer where they are long
+//! let memory = Window::new(10)
+//!     .then(TokenBudget::of_window())
+//!     .keep_first(1)
+//!     .pin(|message| message.text().contains("Remember:"));
+//!
+//! let mut conversation = Conversation::new();
+//! for number in 0..100 {
+//!     conversation.push(format!("Question {number}{}", if number == 50 { "; Remember: I am Ada" } else { "" }))?;
+//!     conversation.push(Message::assistant("Answer"))?;
+//! }
+//! conversation.push("And now?")?;
+//! # let sdk = aws_config::SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest());
+//! # let sdk = sdk.region(aws_config::Region::new("us-east-1")).build();
+//! # let client = Client::builder().sdk_config(&sdk).credentials("AKIDLOCAL", "secret", None).build().await?;
+//! let profile = client.profile(&"us.amazon.nova-lite-v1:0".into());
+//! let updates = memory.prune(&mut conversation, &MemoryContext::new(&client, &profile)).await?;
+//! assert_eq!((updates[0].strategy.as_str(), updates[0].removed), ("window", 178));
+//! let kept: Vec<String> = conversation.units().map(|unit| unit[0].text()).collect();
+//! assert_eq!((kept.len(), kept[0].as_str(), kept[1].as_str()), (12, "Question 0", "Question 50; Remember: I am Ada"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod compose;
+mod config;
+mod draft;
+mod importance;
+mod limit;
+mod score;
+mod strategy;
+mod summarize;
 
 use std::fmt;
 use std::future::Future;
@@ -10,6 +67,15 @@ use bedrock_llm_schema::model::ModelProfile;
 use bedrock_llm_schema::{Conversation, Error, Usage};
 use serde::{Deserialize, Serialize};
 
+pub use compose::{Pinned, Then};
+pub use config::MemoryConfig;
+pub use draft::Draft;
+pub use importance::Importance;
+pub use limit::{TokenBudget, Window};
+pub use score::ModelScorer;
+pub use strategy::{OnFailure, Strategy};
+pub use summarize::Summarized;
+
 /// Decides what of a conversation its model is still told.
 ///
 /// An agent asks it before each answer of the model. It may take units out of the conversation and put others in their
@@ -17,7 +83,8 @@ use serde::{Deserialize, Serialize};
 /// is told, not from a session's transcript.
 pub trait Memory: Send + Sync + 'static {
     /// Shortens the conversation where that is needed, and says what it did. Its last unit is what the model is asked:
-    /// it has to stay.
+    /// it has to stay. A run that is cancelled drops the future: until the last wait is over, the conversation has to be as
+    /// it was.
     ///
     /// # Errors
     /// Where a model was asked for help and failed, and nothing else can be done. The conversation is as it was then.
@@ -36,6 +103,24 @@ pub struct MemoryContext<'a> {
     pub client: &'a Client,
     /// The model the conversation is for.
     pub profile: &'a ModelProfile,
+    /// How many tokens of the model's window are for other things: the system prompt, the tools, the answer. At most
+    /// half of the window.
+    pub reserved: u64,
+}
+
+impl<'a> MemoryContext<'a> {
+    /// For a conversation with this model, which has all of its window.
+    #[must_use]
+    pub fn new(client: &'a Client, profile: &'a ModelProfile) -> Self {
+        Self { client, profile, reserved: 0 }
+    }
+
+    /// Sets how many tokens of the model's window are for other things: the system prompt, the tools, the answer.
+    #[must_use]
+    pub fn reserve(mut self, tokens: u64) -> Self {
+        self.reserved = tokens;
+        self
+    }
 }
 
 /// What a [`Memory`] did to a conversation.
@@ -52,6 +137,17 @@ pub struct MemoryUpdate {
     /// What a model used for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Why a model that was asked did not help, where the memory went on without; see [`OnFailure`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+impl MemoryUpdate {
+    /// Of a strategy that has done nothing yet.
+    #[must_use]
+    pub fn of(strategy: impl Into<String>) -> Self {
+        Self { strategy: strategy.into(), removed: 0, summarized: 0, usage: None, failed: None }
+    }
 }
 
 /// [`Memory`] without its type.

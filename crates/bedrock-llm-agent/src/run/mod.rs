@@ -21,7 +21,7 @@ pub use progress::Progress;
 
 /// A run: a conversation in which a model calls tools until it has answered.
 ///
-/// It is a state machine that does nothing by itself: [`next`](Self::next) says what is to be done, the other methods take
+/// It is a state machine that does nothing by itself: [`step`](Self::step) says what is to be done, the other methods take
 /// what came of it. Its serde form can be kept and gone on with in another process. The conversation in it is sound at
 /// every moment; only the calls of its last turn may wait for their results.
 ///
@@ -34,21 +34,21 @@ pub use progress::Progress;
 /// conversation.push("What is 1 + 2?")?;
 /// let mut run = Run::new(conversation, RunLimits::default())?;
 ///
-/// assert_eq!(run.next(), Step::CallModel);
+/// assert_eq!(run.step(), Step::CallModel);
 /// let call = Message::assistant(ToolUseBlock::new("t1", "add", json!({"a": 1, "b": 2})));
 /// run.answered(ChatResponse::new(call, StopReason::ToolUse, Usage::new(10, 5)), None)?;
 ///
-/// assert_eq!(run.next(), Step::CallTools(vec!["t1".to_owned()]));
+/// assert_eq!(run.step(), Step::CallTools(vec!["t1".to_owned()]));
 /// run.start("t1")?;
 ///
 /// // stored here, gone on with elsewhere
 /// let mut run: Run = serde_json::from_str(&serde_json::to_string(&run)?)?;
-/// assert_eq!(run.next(), Step::Await(vec!["t1".to_owned()]));
+/// assert_eq!(run.step(), Step::Await(vec!["t1".to_owned()]));
 /// run.complete("t1", ToolResultBlock::text("t1", "3"))?;
 ///
-/// assert_eq!(run.next(), Step::CallModel);
+/// assert_eq!(run.step(), Step::CallModel);
 /// run.answered(ChatResponse::new(Message::assistant("3."), StopReason::EndTurn, Usage::new(20, 2)), None)?;
-/// assert_eq!(run.next(), Step::Done(AgentStop::EndTurn));
+/// assert_eq!(run.step(), Step::Done(AgentStop::EndTurn));
 /// assert_eq!(run.conversation().messages().len(), 4);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -116,7 +116,7 @@ pub enum RunError {
     #[error("there is no tool call {0} in this round")]
     NoCall(String),
     /// An answer came that was not asked for.
-    #[error("no answer of the model was asked for; `next` says what is")]
+    #[error("no answer of the model was asked for; `step` says what is")]
     NotAsked,
     /// The conversation is not one that a model can answer.
     #[error("a run begins with a conversation whose last turn is the user's")]
@@ -159,7 +159,7 @@ impl Run {
     }
 
     /// What is to be done next. Asking twice changes nothing.
-    pub fn next(&mut self) -> Step {
+    pub fn step(&mut self) -> Step {
         match &self.progress.phase {
             Phase::Done(stop) => Step::Done(stop.clone()),
             Phase::Model => match self.progress.spent() {
@@ -190,7 +190,7 @@ impl Run {
             return Step::Approve(asked);
         }
         self.end_round();
-        self.next()
+        self.step()
     }
 
     /// Gives the model the results and goes on, or stops where a tool or a loop says so.

@@ -49,13 +49,13 @@ fn ids(ids: &[&str]) -> Vec<String> {
 fn results_stand_in_the_order_of_the_calls_whatever_came_first() {
     let mut run = begin(RunLimits::default());
     run.answered(asks(&[("t1", "a"), ("t2", "b"), ("t3", "c")]), None).unwrap();
-    assert_eq!(run.next(), Step::CallTools(ids(&["t1", "t2", "t3"])));
+    assert_eq!(run.step(), Step::CallTools(ids(&["t1", "t2", "t3"])));
     for id in ["t3", "t1"] {
         run.start(id).unwrap();
         run.complete(id, result(id)).unwrap();
     }
     run.deny("t2", "not today").unwrap();
-    assert_eq!(run.next(), Step::CallModel);
+    assert_eq!(run.step(), Step::CallModel);
     let told: Vec<_> = run.conversation().messages()[2].tool_results().collect();
     assert_eq!(told.iter().map(|result| result.tool_use_id.as_str()).collect::<Vec<_>>(), ["t1", "t2", "t3"]);
     assert_eq!(told[1], &ToolResultBlock::error("t2", "denied: not today"));
@@ -85,18 +85,18 @@ fn a_human_is_waited_for_while_the_others_run() {
     let mut run = begin(RunLimits::default());
     run.answered(asks(&[("t1", "pay"), ("t2", "look")]), None).unwrap();
     run.ask("t1", "Pay 5 dollars?").unwrap();
-    assert_eq!(run.next(), Step::CallTools(ids(&["t2"])));
+    assert_eq!(run.step(), Step::CallTools(ids(&["t2"])));
     run.start("t2").unwrap();
     run.complete("t2", result("t2")).unwrap();
-    assert_eq!(run.next(), Step::Approve(ids(&["t1"])));
+    assert_eq!(run.step(), Step::Approve(ids(&["t1"])));
 
     let mut run: Run = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap();
-    assert_eq!(run.next(), Step::Approve(ids(&["t1"])));
+    assert_eq!(run.step(), Step::Approve(ids(&["t1"])));
     run.allow("t1", Some(json!({"dollars": 3}))).unwrap();
     let call = run.call("t1").unwrap();
     assert!(call.is_approved() && call.question().is_none());
     assert_eq!(call.input(), &json!({"dollars": 3}));
-    assert_eq!(run.next(), Step::CallTools(ids(&["t1"])));
+    assert_eq!(run.step(), Step::CallTools(ids(&["t1"])));
     let said = run.conversation().messages()[1].tool_uses().next().unwrap();
     assert_eq!(said.input, json!({}), "the history keeps what the model said");
 }
@@ -110,7 +110,7 @@ fn a_cancelled_run_leaves_a_conversation_that_can_go_on() {
     run.start("t2").unwrap();
     let cancelled = run.cancel("enough");
     assert_eq!(cancelled.iter().map(ToolCall::id).collect::<Vec<_>>(), ["t2"]);
-    assert_eq!(run.next(), Step::Done(AgentStop::Cancelled));
+    assert_eq!(run.step(), Step::Done(AgentStop::Cancelled));
     assert!(run.cancel("again").is_empty());
     let states: Vec<_> = run.calls().iter().map(ToolCall::state).collect();
     assert_eq!(states, [ToolCallState::Complete, ToolCallState::Cancelled]);
@@ -123,16 +123,16 @@ fn the_same_call_again_and_again_is_refused_then_ends_the_run() {
     let mut run = begin(RunLimits { max_repeats: Some(2), ..RunLimits::default() });
     for round in 1..=2 {
         run.answered(asks(&[("t1", "look")]), None).unwrap();
-        assert_eq!(run.next(), Step::CallTools(ids(&["t1"])), "{round}");
+        assert_eq!(run.step(), Step::CallTools(ids(&["t1"])), "{round}");
         run.start("t1").unwrap();
         run.complete("t1", result("t1")).unwrap();
-        assert_eq!(run.next(), Step::CallModel);
+        assert_eq!(run.step(), Step::CallModel);
     }
     run.answered(asks(&[("t1", "look")]), None).unwrap();
-    assert_eq!(run.next(), Step::CallModel, "refused without being run");
+    assert_eq!(run.step(), Step::CallModel, "refused without being run");
     assert_eq!(run.calls()[2].state(), ToolCallState::Denied);
     run.answered(asks(&[("t1", "look")]), None).unwrap();
-    assert_eq!(run.next(), Step::Done(AgentStop::Loop("look".to_owned())));
+    assert_eq!(run.step(), Step::Done(AgentStop::Loop("look".to_owned())));
 }
 
 #[test]
@@ -150,10 +150,10 @@ fn other_arguments_or_another_call_between_are_no_loop() {
         let next =
             if n % 2 == 0 { call("t", "look", json!({"n": n / 4})) } else { call("t", "list", json!({})) };
         run.answered(answer([next], StopReason::ToolUse), None).unwrap();
-        assert_eq!(run.next(), Step::CallTools(ids(&["t"])), "{n}");
+        assert_eq!(run.step(), Step::CallTools(ids(&["t"])), "{n}");
         run.start("t").unwrap();
         run.complete("t", result("t")).unwrap();
-        assert_eq!(run.next(), Step::CallModel);
+        assert_eq!(run.step(), Step::CallModel);
     }
 }
 
@@ -165,7 +165,7 @@ fn limits_stop_a_run_before_the_next_answer() {
         run.start("t1").unwrap();
         run.complete("t1", result("t1")).unwrap();
         run.spend(Duration::from_secs(60));
-        run.next()
+        run.step()
     };
     let budget = |budget: Budget| RunLimits { budget, ..RunLimits::default() };
     let spent = |spent: Spent| Step::Done(AgentStop::Budget(spent));
@@ -187,7 +187,7 @@ fn limits_stop_a_run_before_the_next_answer() {
 fn arguments_that_are_no_json_are_told_with_what_was_written() {
     let mut run = begin(RunLimits::default());
     run.answered(cut_off(StopReason::ToolUse), None).unwrap();
-    assert_eq!(run.next(), Step::CallModel);
+    assert_eq!(run.step(), Step::CallModel);
     let told = &run.conversation().messages()[2];
     let result = told.tool_results().next().unwrap();
     assert_eq!(result.status, Some(ToolResultStatus::Error));
@@ -204,19 +204,19 @@ fn a_call_that_max_tokens_cut_off_goes_by_policy() {
         run
     };
     let mut stopped = run_with(OnMaxTokens::Stop);
-    assert_eq!(stopped.next(), Step::Done(AgentStop::MaxTokens));
+    assert_eq!(stopped.step(), Step::Done(AgentStop::MaxTokens));
     assert_eq!(stopped.conversation().messages()[1].text(), "Let me see.");
 
     let mut told = run_with(OnMaxTokens::Tell);
-    assert_eq!(told.next(), Step::CallModel);
+    assert_eq!(told.step(), Step::CallModel);
     let text = format!("{:?}", told.calls()[0].result().unwrap().content);
     assert!(text.contains("cut off"), "{text}");
 
     let mut grown = run_with(OnMaxTokens::Grow(1));
-    assert_eq!((grown.next(), grown.progress().max_tokens()), (Step::CallModel, Some(10)));
+    assert_eq!((grown.step(), grown.progress().max_tokens()), (Step::CallModel, Some(10)));
     assert_eq!(grown.conversation().messages().len(), 1);
     grown.answered(cut_off(StopReason::MaxTokens), None).unwrap();
-    assert_eq!(grown.next(), Step::Done(AgentStop::MaxTokens));
+    assert_eq!(grown.step(), Step::Done(AgentStop::MaxTokens));
     assert_eq!(grown.progress().usage().total(), 30);
 }
 
@@ -226,7 +226,7 @@ fn whole_calls_beside_one_that_was_cut_off_are_cancelled() {
     let mut response = cut_off(StopReason::MaxTokens);
     response.message.content.push(call("t0", "add", json!({})));
     run.answered(response, None).unwrap();
-    assert_eq!(run.next(), Step::Done(AgentStop::MaxTokens));
+    assert_eq!(run.step(), Step::Done(AgentStop::MaxTokens));
     assert_eq!(run.calls()[0].state(), ToolCallState::Cancelled);
     run.into_conversation().push("Go on.").unwrap();
 }
@@ -235,7 +235,7 @@ fn whole_calls_beside_one_that_was_cut_off_are_cancelled() {
 fn calls_without_ids_of_their_own_get_some() {
     let mut run = begin(RunLimits::default());
     run.answered(asks(&[("", "a"), ("t", "b"), ("t", "c"), ("", "d")]), None).unwrap();
-    let Step::CallTools(found) = run.next() else { panic!("{run:?}") };
+    let Step::CallTools(found) = run.step() else { panic!("{run:?}") };
     let unique: std::collections::BTreeSet<_> = found.iter().collect();
     assert_eq!((unique.len(), found[1].as_str()), (4, "t"));
     assert!(found.iter().all(|id| !id.is_empty()));
@@ -245,7 +245,7 @@ fn calls_without_ids_of_their_own_get_some() {
 fn an_answer_without_content_ends_the_run_and_leaves_no_turn() {
     let mut run = begin(RunLimits::default());
     run.answered(answer([], StopReason::EndTurn), None).unwrap();
-    assert_eq!(run.next(), Step::Done(AgentStop::EndTurn));
+    assert_eq!(run.step(), Step::Done(AgentStop::EndTurn));
     assert_eq!(run.conversation().messages().len(), 1);
 }
 
@@ -270,7 +270,7 @@ fn debug_shows_nothing_that_was_said() {
     let mut run = begin(RunLimits::default());
     run.answered(answer([call("t1", "a", json!({"key": "secret"}))], StopReason::ToolUse), None).unwrap();
     run.fail("t1", "failed", ToolResultBlock::text("t1", "secret")).unwrap();
-    assert_eq!(run.next(), Step::CallModel);
+    assert_eq!(run.step(), Step::CallModel);
     let shown = format!("{run:?}");
     assert!(!shown.contains("secret") && !shown.contains("Do it") && shown.contains("t1"), "{shown}");
 }
@@ -332,8 +332,8 @@ proptest! {
                 Act::Store => run = serde_json::from_value(serde_json::to_value(&run).unwrap()).unwrap(),
                 Act::Cancel => drop(run.cancel("enough")),
             }
-            let step = run.next();
-            prop_assert_eq!(&step, &run.next(), "asking twice changes nothing");
+            let step = run.step();
+            prop_assert_eq!(&step, &run.step(), "asking twice changes nothing");
             let messages = run.conversation().messages().to_vec();
             prop_assert!(Conversation::try_from(messages).is_ok());
             let open: Vec<&str> = run.conversation().pending().map(|call| call.tool_use_id.as_str()).collect();

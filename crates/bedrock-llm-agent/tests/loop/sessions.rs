@@ -215,7 +215,7 @@ async fn where_another_is_faster_at_the_beginning_it_goes_by_policy() {
         *store.theirs.lock().unwrap() = theirs;
         let agent = agent.store(store).session("s").on_conflict(policy).build().unwrap();
         let response = agent.run("Where am I?").await;
-        let asked = local.received().first().and_then(|asked| asked.chat());
+        let asked = local.received().first().and_then(bedrock_llm_local::ReceivedRequest::chat);
         let texts: Vec<_> =
             asked.into_iter().flat_map(|asked| asked.messages).map(|said| said.text()).collect();
         (response, texts)

@@ -29,18 +29,19 @@ pub(crate) async fn a_run_is_gone_on_with(place: &Place) -> Outcome {
         let mut turn = Turn::default();
         turn.messages = run.conversation().messages().get(said..).unwrap_or_default().to_vec();
         said += turn.messages.len();
-        turn.calls = run.calls().iter().filter(|call| calls.contains(&call.id())).cloned().collect();
+        turn.calls = run.round().iter().filter(|call| calls.contains(&call.id())).cloned().collect();
         turn.run = Some(run.progress().clone());
         turn.begins_run = std::mem::take(&mut begins_run);
         version = store.append("s", version, turn).await?;
         let session = loaded(&*other, "s").await?;
-        assert_eq!(session.run().as_ref(), Some(run));
+        // beside what was said since it was asked last, which only the first process knows
+        assert_eq!(json!(session.run()?), json!(run));
         Ok::<_, StoreError>(())
     };
     commit(&run, &[]).await?;
     // some models count their calls anew in every round
     for round in 0..2 {
-        assert_eq!(run.next(), Step::CallModel);
+        assert_eq!(run.step(), Step::CallModel);
         run.answered(asks_for(&["1", "2"]), None)?;
         commit(&run, &["1", "2"]).await?;
         run.start("1")?;
@@ -51,9 +52,9 @@ pub(crate) async fn a_run_is_gone_on_with(place: &Place) -> Outcome {
         run.fail("2", "timed_out", ToolResultBlock::error("2", "timed out"))?;
         commit(&run, &["2"]).await?;
     }
-    assert_eq!(run.next(), Step::CallModel);
+    assert_eq!(run.step(), Step::CallModel);
     commit(&run, &[]).await?;
-    assert_eq!(run.finished_calls().len(), 4);
+    assert_eq!(run.calls().len(), 4);
     Ok(())
 }
 

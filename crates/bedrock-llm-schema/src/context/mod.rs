@@ -10,4 +10,4 @@ mod summary;
 
 pub use plan::{ContextPlan, Trimmed};
 pub use policy::{ContextPolicy, OnOverflow};
-pub use summary::Summary;
+pub use summary::{Summary, transcript};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{ContextPolicy, Summary};
-use crate::conversation::{Repaired, is_sound, part, units};
+use crate::conversation::{Parted, Repaired, is_sound, part, units};
 use crate::model::ModelProfile;
 use crate::normalize::Changes;
 use crate::tokens::{Prompt, Weights};
@@ -201,7 +201,7 @@ impl ContextPlan {
         let is_out = |unit: usize| self.out.get(unit).copied().unwrap_or_default();
         let first = self.out.iter().position(|out| *out).unwrap_or_default();
         let kept_before = units(&messages).take(first).map(<[Message]>::len).sum::<usize>();
-        let (kept, removed) = part(messages, is_out);
+        let Parted { kept, removed, .. } = part(messages, is_out);
         request.messages = kept;
 
         let mut changes = Changes::default();

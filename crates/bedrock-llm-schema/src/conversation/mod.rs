@@ -1,17 +1,22 @@
 //! [`Conversation`]: turns in which no tool call is ever parted from its result.
 
 mod error;
+mod measure;
 mod repair;
+mod summary;
 mod units;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 pub use error::{BrokenHistory, ConversationError, Refusal};
+use measure::Measured;
+pub use measure::{Measure, Sizes};
 pub use repair::Repaired;
 pub(crate) use repair::is_sound;
 pub use units::Pruned;
-pub(crate) use units::{part, units};
+use units::begins;
+pub(crate) use units::{Parted, part, units};
 
 use crate::normalize::tool_pairs::{as_call, as_result, put_results_first};
 use crate::normalize::{Changes, turns};
@@ -51,9 +56,15 @@ use crate::{ChatResponse, ContentBlock, Message, Role, ToolResultBlock, ToolUseB
 /// assert_eq!(repaired.changes[0].rule, "R-TOOL-PAIR");
 /// # Ok::<(), bedrock_llm_schema::conversation::ConversationError>(())
 /// ```
-#[derive(Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Default, serde::Deserialize)]
 #[serde(try_from = "Vec<Message>")]
-pub struct Conversation(Vec<Message>);
+pub struct Conversation {
+    messages: Vec<Message>,
+    /// The turn with which each unit begins.
+    starts: Vec<usize>,
+    /// What was counted of the turns, so that it is not counted again.
+    measured: Vec<Measured>,
+}
 
 impl Conversation {
     /// A conversation in which nothing was said yet.
@@ -113,36 +124,45 @@ impl Conversation {
 
     /// The tool calls of the last turn, which wait for their results.
     pub fn pending(&self) -> impl Iterator<Item = &ToolUseBlock> {
-        let last = self.0.last().filter(|last| last.role == Role::Assistant);
+        let last = self.messages.last().filter(|last| last.role == Role::Assistant);
         last.into_iter().flat_map(Message::tool_uses)
     }
 
     /// All turns.
     #[must_use]
     pub fn messages(&self) -> &[Message] {
-        &self.0
+        &self.messages
     }
 
     /// All turns, to keep.
     #[must_use]
     pub fn into_messages(self) -> Vec<Message> {
-        self.0
+        self.messages
     }
 
     /// Whether nothing was said yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.messages.is_empty()
     }
 
     fn append(&mut self, mut message: Message) {
-        turns::clean(self.0.len(), &mut message, &mut Changes::default());
+        turns::clean(self.messages.len(), &mut message, &mut Changes::default());
         if message.role == Role::User {
             put_results_first(&mut message);
         }
-        match self.0.last_mut() {
-            Some(last) if turns::belong_together(last, &message) => turns::join(last, &mut message),
-            _ => self.0.push(message),
+        match self.messages.last_mut() {
+            Some(last) if turns::belong_together(last, &message) => {
+                turns::join(last, &mut message);
+                let grown = self.messages.len().saturating_sub(1);
+                self.measured.iter_mut().for_each(|measured| measured.forget_from(grown));
+            }
+            _ => {
+                if self.messages.is_empty() || (begins(&message) && self.messages.iter().any(begins)) {
+                    self.starts.push(self.messages.len());
+                }
+                self.messages.push(message);
+            }
         }
     }
 
@@ -173,7 +193,7 @@ impl Conversation {
         if turns::says_nothing(message) {
             return Some(Refusal::SaysNothing);
         }
-        let is_early = self.0.iter().all(|message| message.role == Role::System);
+        let is_early = self.messages.iter().all(|message| message.role == Role::System);
         (is_assistant && is_early).then_some(Refusal::NoUserTurn)
     }
 }
@@ -196,16 +216,29 @@ impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pending: Vec<&str> = self.pending().map(|call| call.tool_use_id.as_str()).collect();
         f.debug_struct("Conversation")
-            .field("messages", &self.0.len())
-            .field("units", &self.units().count())
+            .field("messages", &self.messages.len())
+            .field("units", &self.unit_count())
             .field("pending", &pending)
             .finish()
     }
 }
 
+/// What was said; not what was counted of it.
+impl PartialEq for Conversation {
+    fn eq(&self, other: &Self) -> bool {
+        self.messages == other.messages
+    }
+}
+
+impl serde::Serialize for Conversation {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.messages.serialize(serializer)
+    }
+}
+
 impl From<Conversation> for Vec<Message> {
     fn from(conversation: Conversation) -> Self {
-        conversation.0
+        conversation.messages
     }
 }
 
@@ -214,7 +247,7 @@ impl IntoIterator for Conversation {
     type IntoIter = std::vec::IntoIter<Message>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.messages.into_iter()
     }
 }
 
@@ -223,7 +256,7 @@ impl<'a> IntoIterator for &'a Conversation {
     type IntoIter = std::slice::Iter<'a, Message>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.messages.iter()
     }
 }
 

@@ -25,7 +25,7 @@ impl Conversation {
     pub fn repair(mut messages: Vec<Message>) -> Repaired {
         let mut changes = Changes::default();
         mend_history(&mut messages, &ModelProfile::default(), &mut changes);
-        Repaired { conversation: Self(messages), changes: changes.into_list() }
+        Repaired { conversation: Self::sound(messages), changes: changes.into_list() }
     }
 }
 
@@ -35,7 +35,7 @@ impl TryFrom<Vec<Message>> for Conversation {
 
     fn try_from(messages: Vec<Message>) -> Result<Self, BrokenHistory> {
         if is_sound(&messages) {
-            return Ok(Self(messages));
+            return Ok(Self::sound(messages));
         }
         let changes = Self::repair(messages.clone()).changes;
         Err(BrokenHistory { messages, changes })

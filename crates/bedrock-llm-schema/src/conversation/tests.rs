@@ -188,3 +188,155 @@ fn cache_points_alone_say_nothing() {
     assert_eq!(repaired.conversation.messages(), [Message::user("a").with("b")]);
     assert_eq!(repaired.changes.len(), 2);
 }
+
+mod cuts {
+    //! What a conversation remembers of its units and their sizes is what it would count anew.
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A step in the life of a conversation.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push(u8),
+        Remove(Vec<bool>),
+        Truncate(usize),
+        Summary(&'static str),
+        TakeSummary,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => any::<u8>().prop_map(Step::Push),
+            2 => vec(any::<bool>(), 0..8).prop_map(Step::Remove),
+            1 => (0_usize..8).prop_map(Step::Truncate),
+            2 => prop_oneof![Just("They met."), Just("They met and parted."), Just(" ")].prop_map(Step::Summary),
+            1 => Just(Step::TakeSummary),
+        ]
+    }
+
+    fn push(talk: &mut Conversation, kind: u8) {
+        let pending: Vec<ToolResultBlock> = talk.pending().map(|call| said(&call.tool_use_id)).collect();
+        let message = match kind % 6 {
+            0 if !pending.is_empty() => Message::new(Role::User, pending),
+            1 => Message::assistant(call("a")).with(call("b")),
+            2 => Message::assistant(format!("{kind}</think> of course")),
+            3 => Message::new(Role::System, ["be polite"]),
+            _ => Message::user(format!("question {kind}")),
+        };
+        // what does not fit is refused
+        let _ = talk.push(message);
+    }
+
+    fn text_of(talk: &Conversation) -> String {
+        talk.messages().iter().map(Message::text).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn units_and_sizes_are_right_at_every_moment(steps in vec(step(), 1..60)) {
+            // one that forgets what was thought, and one that a function makes
+            let measures = [
+                Measure::tokens(&"qwen.qwen3-32b-v1:0".into()),
+                Measure::by(|message| message.content.len() as u64 + u64::from(message.text().contains("They"))),
+            ];
+            let mut talk = Conversation::new();
+            for step in steps {
+                let summary = talk.summary().map(str::to_owned);
+                match step {
+                    Step::Push(kind) => push(&mut talk, kind),
+                    Step::Remove(out) => {
+                        let before = text_of(&talk);
+                        let is_out = |unit: usize| out.get(unit).copied().unwrap_or_default();
+                        let removed = talk.remove(is_out);
+                        prop_assert!(removed.iter().all(|message| message.role != Role::System));
+                        let after: usize = text_of(&talk).len() + removed.iter().map(|it| it.text().len()).sum::<usize>();
+                        if talk.summary() == summary.as_deref() {
+                            prop_assert_eq!(before.len(), after);
+                        } else {
+                            prop_assert!(talk.messages().iter().all(|it| it.role == Role::System), "a summary was lost");
+                        }
+                    }
+                    Step::Truncate(units) => drop(talk.truncate(units)),
+                    Step::Summary(text) => {
+                        if talk.set_summary(text) {
+                            prop_assert_eq!(talk.summary(), Some(text));
+                        } else {
+                            prop_assert_eq!(talk.summary(), summary.as_deref());
+                        }
+                    }
+                    Step::TakeSummary => {
+                        prop_assert_eq!(talk.take_summary(), summary);
+                        prop_assert_eq!(talk.summary(), None);
+                    }
+                }
+                let mut anew = Conversation::try_from(talk.messages().to_vec()).unwrap();
+                prop_assert_eq!(talk.units().collect::<Vec<_>>(), anew.units().collect::<Vec<_>>());
+                prop_assert_eq!(talk.unit_count(), units(talk.messages()).count());
+                for measure in &measures {
+                    let tell = |talk: &mut Conversation| {
+                        let sizes = talk.sizes(measure);
+                        format!("{sizes:?} {}", sizes.total())
+                    };
+                    prop_assert_eq!(tell(&mut talk), tell(&mut anew));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_are_what_the_estimate_of_a_request_says() {
+        for model in
+            ["us.amazon.nova-lite-v1:0", "qwen.qwen3-32b-v1:0", "anthropic.claude-sonnet-4-20250514-v1:0"]
+        {
+            let mut talk = long();
+            talk.push(Message::user("and now?")).unwrap();
+            talk.push(Message::assistant("a thought</think>an answer")).unwrap();
+            talk.push("more").unwrap();
+            let of = |messages: &[Message]| {
+                let request = crate::ChatRequest::new(model).messages(messages.to_vec());
+                request.estimate_tokens().tokens()
+            };
+            let total = talk.sizes(&Measure::tokens(&model.into())).total();
+            assert_eq!(of(talk.messages()) - of(&[]), total, "{model}");
+        }
+    }
+
+    #[test]
+    fn turns_are_counted_once_however_often_they_are_asked_for() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        let counted = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&counted);
+        let measure = Measure::by(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            1
+        });
+        let mut talk = Conversation::new();
+        for number in 0..1_000 {
+            talk.push(format!("question {number}")).unwrap();
+            assert!(talk.sizes(&measure).total() <= 21);
+            talk.push(Message::assistant("answer")).unwrap();
+            if talk.sizes(&measure).total() > 20 {
+                talk.remove(|unit| unit % 3 == 0);
+            }
+        }
+        assert_eq!(counted.load(Ordering::Relaxed), 2_000);
+    }
+
+    #[test]
+    fn a_text_that_only_looks_like_a_summary_is_none() {
+        let told = "(Summary of the earlier conversation: They met.)\n\n";
+        let mut talk = Conversation::new();
+        assert!(!talk.set_summary("They met."));
+        talk.push(Message::user(told)).unwrap();
+        assert_eq!(talk.summary(), None);
+        assert_eq!(talk.take_summary(), None);
+        assert!(talk.set_summary("They parted."));
+        assert_eq!(talk.summary(), Some("They parted."));
+        assert_eq!(talk.drop_oldest(1), [Message::user(told)]);
+    }
+}

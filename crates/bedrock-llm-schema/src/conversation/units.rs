@@ -32,26 +32,54 @@ impl Conversation {
     /// The parts that cannot be cut further: a turn of the user's with everything that came of it, answers and tool
     /// rounds, up to the user's next turn that brings no tool results.
     pub fn units(&self) -> impl Iterator<Item = &[Message]> {
-        units(self.messages())
+        (0..self.unit_count()).map(|unit| self.unit(unit).unwrap_or_default())
+    }
+
+    /// How many [`units`](Self::units) there are. Known without a look at the turns.
+    #[must_use]
+    pub fn unit_count(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// One of the [`units`](Self::units), by its number from 0.
+    #[must_use]
+    pub fn unit(&self, number: usize) -> Option<&[Message]> {
+        let start = *self.starts.get(number)?;
+        let end = self.starts.get(number + 1).copied().unwrap_or(self.messages.len());
+        self.messages.get(start..end)
     }
 
     /// A conversation of the first units, which goes its own way from there.
     #[must_use]
     pub fn fork(&self, units: usize) -> Self {
-        Self(self.units().take(units).flatten().cloned().collect())
+        Self::sound(self.units().take(units).flatten().cloned().collect())
     }
 
     /// Keeps the first units and gives back the turns after them.
     pub fn truncate(&mut self, units: usize) -> Vec<Message> {
-        let kept = self.units().take(units).map(<[Message]>::len).sum();
-        self.0.split_off(kept)
+        let Some(kept) = self.starts.get(units).copied() else { return Vec::new() };
+        self.starts.truncate(units);
+        self.measured.iter_mut().for_each(|measured| measured.forget_from(kept));
+        self.messages.split_off(kept)
     }
 
-    /// Takes out the oldest units and gives them back. Turns of the system in them stay: they are moved behind the
-    /// user's turn with which the conversation then begins.
+    /// Takes out the oldest units and gives them back, as [`remove`](Self::remove) does.
     pub fn drop_oldest(&mut self, units: usize) -> Vec<Message> {
-        let (kept, removed) = part(std::mem::take(&mut self.0), |unit| unit < units);
-        self.0 = kept;
+        self.remove(|unit| unit < units)
+    }
+
+    /// Takes out units by their numbers and gives them back. Turns of the system in them stay: they are moved behind the
+    /// user's turn with which the next unit that is left begins. So does a [`summary`](Self::summary): it stands at the
+    /// beginning of what is left, where the user says something in that.
+    pub fn remove(&mut self, is_out: impl FnMut(usize) -> bool) -> Vec<Message> {
+        let summary = self.take_summary();
+        let Parted { kept, origins, removed } = part(std::mem::take(&mut self.messages), is_out);
+        self.starts = starts(&kept);
+        self.messages = kept;
+        self.measured.iter_mut().for_each(|measured| measured.follow(&self.messages, &origins));
+        if let Some(summary) = summary {
+            self.set_summary(&summary);
+        }
         removed
     }
 
@@ -82,57 +110,87 @@ impl Conversation {
     }
 }
 
-/// The units of a history that is sound.
-pub(crate) fn units(messages: &[Message]) -> impl Iterator<Item = &[Message]> {
-    let mut rest = messages;
-    std::iter::from_fn(move || {
-        let (unit, after) = rest.split_at_checked(first_unit(rest))?;
-        rest = after;
-        (!unit.is_empty()).then_some(unit)
-    })
+impl Conversation {
+    /// A history that is known to be sound.
+    pub(super) fn sound(messages: Vec<Message>) -> Self {
+        Self { starts: starts(&messages), messages, measured: Vec::new() }
+    }
 }
 
-/// Takes units out of a history that is sound, by their numbers: what is left, and what was taken out. Turns of the
-/// system stay: they are moved behind the user's turn with which the next unit that is left begins.
-pub(crate) fn part(
-    mut messages: Vec<Message>,
-    mut is_out: impl FnMut(usize) -> bool,
-) -> (Vec<Message>, Vec<Message>) {
+/// The units of a history that is sound.
+pub(crate) fn units(messages: &[Message]) -> impl Iterator<Item = &[Message]> {
+    let starts = starts(messages);
+    let ends = starts.iter().skip(1).copied().chain([messages.len()]).collect::<Vec<_>>();
+    starts.into_iter().zip(ends).map(|(start, end)| messages.get(start..end).unwrap_or_default())
+}
+
+/// The turn with which each unit of a history begins that is sound. What comes before the first belongs to it.
+fn starts(messages: &[Message]) -> Vec<usize> {
+    let beginnings = messages.iter().enumerate().filter(|(_, message)| begins(message)).skip(1);
+    let first = (!messages.is_empty()).then_some(0);
+    first.into_iter().chain(beginnings.map(|(turn, _)| turn)).collect()
+}
+
+/// Whether a turn is the user's and brings no results.
+pub(super) fn begins(message: &Message) -> bool {
+    message.role == Role::User && !message.content.iter().any(|block| as_result(block).is_some())
+}
+
+/// A history that was parted.
+pub(crate) struct Parted {
+    /// What is left.
+    pub(crate) kept: Vec<Message>,
+    /// For each turn that is left, which it was before; `None` where it was made of several.
+    origins: Vec<Option<usize>>,
+    /// What was taken out.
+    pub(crate) removed: Vec<Message>,
+}
+
+/// Takes units out of a history that is sound, by their numbers. Turns of the system stay: they are moved behind the
+/// user's turn with which the next unit that is left begins.
+pub(crate) fn part(mut messages: Vec<Message>, mut is_out: impl FnMut(usize) -> bool) -> Parted {
     let lengths: Vec<usize> = units(&messages).map(<[Message]>::len).collect();
-    let (mut kept, mut removed, mut carried) = (Vec::new(), Vec::new(), Vec::new());
+    let mut parted = Parted { kept: Vec::new(), origins: Vec::new(), removed: Vec::new() };
+    let (mut carried, mut turns) = (Vec::new(), 0..);
+    let mut messages = messages.drain(..).map(|message| (turns.next(), message));
     for (number, length) in lengths.into_iter().enumerate() {
-        let unit = messages.drain(..length);
+        let unit = messages.by_ref().take(length);
         if is_out(number) {
-            for message in unit {
-                if message.role == Role::System { &mut carried } else { &mut removed }.push(message);
+            for (turn, message) in unit {
+                if message.role == Role::System {
+                    carried.push((turn, message));
+                } else {
+                    parted.removed.push(message);
+                }
             }
             continue;
         }
-        for message in unit {
+        for (turn, message) in unit {
             let ends_carrying = message.role != Role::System;
-            append(&mut kept, message);
+            parted.append(turn, message);
             if ends_carrying {
-                carried.drain(..).for_each(|pin| append(&mut kept, pin));
+                carried.drain(..).for_each(|(turn, pin)| parted.append(turn, pin));
             }
         }
     }
-    carried.drain(..).for_each(|pin| append(&mut kept, pin));
-    (kept, removed)
+    carried.into_iter().for_each(|(turn, pin)| parted.append(turn, pin));
+    parted
 }
 
-/// Adds a turn; one of the role before it becomes part of that.
-fn append(messages: &mut Vec<Message>, mut message: Message) {
-    match messages.last_mut() {
-        Some(last) if belong_together(last, &message) => join(last, &mut message),
-        _ => messages.push(message),
+impl Parted {
+    /// Adds a turn; one of the role before it becomes part of that.
+    fn append(&mut self, turn: Option<usize>, mut message: Message) {
+        match self.kept.last_mut() {
+            Some(last) if belong_together(last, &message) => {
+                join(last, &mut message);
+                if let Some(origin) = self.origins.last_mut() {
+                    *origin = None;
+                }
+            }
+            _ => {
+                self.kept.push(message);
+                self.origins.push(turn);
+            }
+        }
     }
-}
-
-/// The number of turns in the first unit: up to the second turn of the user's that brings no results.
-fn first_unit(messages: &[Message]) -> usize {
-    let begins = |message: &Message| {
-        message.role == Role::User && !message.content.iter().any(|it| as_result(it).is_some())
-    };
-    let second = messages.iter().enumerate().filter(|(_, message)| begins(message)).nth(1);
-    second.map_or(messages.len(), |(turn, _)| turn)
 }

@@ -48,7 +48,12 @@ fn is_assistant_first(messages: &[Message], profile: &ModelProfile) -> bool {
 /// Whether a turn has nothing but blank text and cache points, as may be left when its tool results are gathered
 /// elsewhere.
 pub(crate) fn says_nothing(message: &Message) -> bool {
-    message.content.iter().all(|block| is_blank(block) || block.kind() == ContentKind::CachePoint)
+    !message.content.iter().any(says_something)
+}
+
+/// Whether a piece of a turn is more than blank text or a cache point.
+pub(crate) fn says_something(block: &ContentBlock) -> bool {
+    !is_blank(block) && block.kind() != ContentKind::CachePoint
 }
 
 pub(super) fn is_blank(block: &ContentBlock) -> bool {

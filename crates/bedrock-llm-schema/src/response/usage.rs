@@ -113,7 +113,7 @@ impl AddAssign<&Usage> for Usage {
                 None => details.push(detail.clone()),
             }
         }
-        self.is_replayed &= other.is_replayed;
+        self.is_replayed = self.is_replayed && other.is_replayed;
     }
 }
 

@@ -95,7 +95,7 @@ impl Weights {
     }
 
     /// A turn from before the user's last question.
-    fn earlier_turn(&self, message: &Message) -> u64 {
+    pub(crate) fn earlier_turn(&self, message: &Message) -> u64 {
         if self.forgets == Forgets::Nothing || message.role != Role::Assistant {
             return self.turn(message);
         }
