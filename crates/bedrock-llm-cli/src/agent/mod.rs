@@ -2,6 +2,7 @@
 
 mod ask;
 mod event;
+mod limits;
 mod run;
 mod shorten;
 mod show;
@@ -12,13 +13,11 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bedrock_llm_agent::agent::{AgentBuilder, AgentInput, Resume};
+use bedrock_llm_agent::agent::{AgentInput, Resume};
 use bedrock_llm_agent::run::AgentStop;
 use bedrock_llm_agent::store::StateStore as _;
 use bedrock_llm_agent::{Agent, AgentResponse};
-use bedrock_llm_schema::model::Cost;
 use tokio::sync::Notify;
 
 use crate::connect::Connection;
@@ -26,6 +25,7 @@ use crate::interrupt::INTERRUPTED;
 use crate::prompt;
 use crate::settings::Settings;
 use crate::store::Place;
+use limits::{Limits, Remembered};
 pub(crate) use run::run as run_agent;
 pub(crate) use shorten::shorten;
 pub(crate) use show::{Form, Show, result_in_words, waits};
@@ -76,6 +76,8 @@ pub(crate) struct Args {
     deny: Vec<String>,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    memory: Remembered,
     /// Print what happens as JSON, an event a line, instead of the answer's text.
     #[arg(long)]
     json: bool,
@@ -84,23 +86,6 @@ pub(crate) struct Args {
     quiet: bool,
     #[command(flatten)]
     connection: Connection,
-}
-
-/// What a run is held to. One that is gone on with is held to what it was begun with.
-#[derive(clap::Args)]
-struct Limits {
-    /// The most answers that are asked of the model in a run [default: 25]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_iterations: Option<u32>,
-    /// The most tokens a run may use, looked at before each answer.
-    #[arg(long, value_name = "N")]
-    max_tokens_used: Option<u64>,
-    /// The most US dollars a run may cost, looked at before each answer.
-    #[arg(long, value_name = "DOLLARS")]
-    max_cost: Option<Cost>,
-    /// The most time a run may take, such as 90s or 5m.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    max_time: Option<Duration>,
 }
 
 /// What is to be done first.
@@ -134,7 +119,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .request(request)
         .tools(tools)
         .streaming(config.model.streaming.unwrap_or(true));
-    builder = args.limits.put_into(builder);
+    builder = args.memory.put_into(args.limits.put_into(builder));
     if !args.yes {
         // whoever is asked later sees where that was
         let root = std::fs::canonicalize(&args.root).unwrap_or_else(|_| args.root.clone());
@@ -215,23 +200,5 @@ impl Args {
             }
             _ => ExitCode::from(STOPPED),
         }
-    }
-}
-
-impl Limits {
-    fn put_into(&self, mut builder: AgentBuilder) -> AgentBuilder {
-        if let Some(most) = self.max_iterations {
-            builder = builder.max_iterations(most);
-        }
-        if let Some(most) = self.max_tokens_used {
-            builder = builder.max_tokens_used(most);
-        }
-        if let Some(most) = self.max_cost {
-            builder = builder.max_cost(most);
-        }
-        if let Some(most) = self.max_time {
-            builder = builder.max_time(most);
-        }
-        builder
     }
 }

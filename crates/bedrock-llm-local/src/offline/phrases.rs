@@ -184,7 +184,8 @@ impl Text<'_> {
         };
         let marks = ['"', '\'', '`', '“', '”', '«', '»', '(', ')', ',', ';', ':', '!', '?'];
         let tokens = self.text.split_whitespace();
-        let mut tokens = tokens.map(|token| token.trim_matches(marks).trim_end_matches('.').trim_matches(marks));
+        let mut tokens =
+            tokens.map(|token| token.trim_matches(marks).trim_end_matches('.').trim_matches(marks));
         tokens.find(|token| is_path(token) && self.is_new(token)).map(str::to_owned)
     }
 

@@ -6,7 +6,13 @@ use bedrock_llm_agent::{Tool, ToolError, tool_fn_blocking};
 use fend_core::{Interrupt, evaluate_with_interrupt};
 
 /// The most bytes of an expression, and of its result.
-const LONGEST: usize = 1000;
+const LONGEST: usize = 500;
+
+/// What no expression has: assignments and functions of its own, which could call themselves without end.
+const REFUSED: [char; 5] = ['=', ':', ';', '\\', '\n'];
+
+/// Room for the deepest expression there can be: the evaluator goes down a level for every bracket and sign.
+const STACK: usize = 64 * 1024 * 1024;
 
 /// How long a sum may take: there are short ones with no end, such as towers of powers.
 const TIME: Duration = Duration::from_secs(1);
@@ -37,6 +43,19 @@ fn calculate(expression: &str) -> Result<String, ToolError> {
         let told = format!("the expression has {} bytes; at most {LONGEST} are taken", expression.len());
         return Err(ToolError::permanent(told));
     }
+    if let Some(c) = expression.trim().chars().find(|c| REFUSED.contains(c)) {
+        return Err(ToolError::permanent(format!(
+            "{c:?} is not taken: give one expression, without names of your own"
+        )));
+    }
+    let expression = expression.to_owned();
+    // the pages that are not used cost nothing
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || evaluate(&expression));
+    let thread = thread.map_err(ToolError::from_error)?;
+    thread.join().unwrap_or_else(|_| Err(ToolError::permanent("the calculator failed on it")))
+}
+
+fn evaluate(expression: &str) -> Result<String, ToolError> {
     let mut context = fend_core::Context::new();
     context.disable_rng();
     let end = Until(Instant::now() + TIME);
@@ -83,9 +102,14 @@ mod tests {
 
     #[test]
     fn no_sum_is_too_large() {
-        let nested = format!("{}1{}", "(".repeat(499), ")".repeat(499));
+        let nested = format!("{}1{}", "(".repeat(249), ")".repeat(249));
         assert_eq!(calculate(&nested).unwrap(), "1");
-        for expression in [&"9".repeat(1001), "10^5000", "9^9^9^9"] {
+        for deep in ["-", "+", "!", "(", "1^", "1/(", "-(", "sqrt ", "sqrt(", "1 to ", "1!", "not "] {
+            let expression = format!("{}1", deep.repeat(499 / deep.len()));
+            let _ = calculate(&expression); // whatever it is, the process lives on
+        }
+        for expression in [&"9".repeat(501), "10^5000", "9^9^9^9", "f = x: f x; f 1", "(\\x. x x) (\\x. x x)"]
+        {
             assert!(calculate(expression).is_err(), "{expression}");
         }
     }
