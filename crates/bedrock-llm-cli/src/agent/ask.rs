@@ -18,6 +18,8 @@ pub(super) fn at_the_terminal(stop: Arc<Notify>) -> impl Fn(ToolCall) -> Asking 
     move |call| {
         let (stop, terminal) = (Arc::clone(&stop), Arc::clone(&terminal));
         Box::pin(async move {
+            // what was said before is shown first
+            tokio::task::yield_now().await;
             let _alone = terminal.lock().await;
             let question = format!("May {} {} [y/N] ", call.name(), call.question().unwrap_or_default());
             let read = tokio::task::spawn_blocking(move || DefaultEditor::new()?.readline(&question));

@@ -136,7 +136,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         builder = builder.store(store).session(session.as_str());
     }
     let agent = builder.build()?;
-    let mut show = Show::new(form, model.as_str());
+    let mut show = Show::new(form, model.as_str()).asking(is_asked && !args.yes);
     let ended = match begin {
         Begin::Say(prompt) => run_agent(&agent, prompt.into(), &mut show, &stop).await,
         Begin::Resume(resume) => run_agent(&agent, AgentInput::Resume(resume), &mut show, &stop).await,

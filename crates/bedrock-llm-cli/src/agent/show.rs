@@ -30,6 +30,8 @@ pub(crate) enum Form {
 pub(crate) struct Show {
     form: Form,
     model: String,
+    /// Whether a human is asked at the terminal, with the question.
+    is_asked: bool,
     /// Whether the line on standard output has no end yet.
     is_open: bool,
     begun: Instant,
@@ -41,7 +43,12 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) fn new(form: Form, model: &str) -> Self {
         let (calls, model) = (HashMap::new(), model.to_owned());
-        Self { form, model, is_open: false, begun: Instant::now(), calls, count: 0 }
+        Self { form, model, is_asked: false, is_open: false, begun: Instant::now(), calls, count: 0 }
+    }
+
+    /// The same for a terminal at which a human is asked.
+    pub(super) fn asking(self, is_asked: bool) -> Self {
+        Self { is_asked, ..self }
     }
 
     /// A run begins.
@@ -62,6 +69,7 @@ impl Show {
                 self.is_open = !text.ends_with('\n') && (self.is_open || !text.is_empty());
                 print::piece(text)
             }
+            AgentEvent::ApprovalRequested(_) if self.is_asked => self.end_line(),
             _ if self.form == Form::Quiet => Ok(()),
             AgentEvent::Reasoning(text) => {
                 eprint!("{text}");
@@ -84,7 +92,10 @@ impl Show {
                 let took = took.map(|took| format!(" in {}", show::seconds(took))).unwrap_or_default();
                 let result = call.result().map(result_in_words).unwrap_or_default();
                 let state = call.state().as_str();
-                self.about(format_args!("[tool {number}: {state}{took}: {}]", shorten(&result, SHORT)))
+                // a failure's words begin with the state
+                let said = result.strip_prefix(state).and_then(|said| said.strip_prefix(": "));
+                let said = shorten(said.unwrap_or(&result), SHORT);
+                self.about(format_args!("[tool {number}: {state}{took}: {said}]"))
             }
             AgentEvent::Memory(update) => self.about(format_args!(
                 "[memory: {} took out {} turns, {} of them summed up]",
