@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: what a call costs, `chat` through our client beside the raw SDK, `layers` in each layer; `embed`: what
-//! many vectors cost.
+//! many vectors cost; `agent`: what an agent's loop costs.
 //!
 //! In `chat` both talk over loopback to a stub server in a process of its own, so that only the client's work is counted.
 //! Rounds alternate between the two, and the order within a pair swaps, so that a slow spell of the machine hits
 //! both alike. What is reported is user + system time per call: the median over rounds, and the quartiles.
 
+mod agent;
 mod chat;
 mod embed;
 mod layers;
@@ -28,6 +29,8 @@ enum Args {
     Layers(layers::Args),
     /// Many texts through `embed_stream`, and the decoding of a body.
     Embed(embed::Args),
+    /// An agent's loop, without a store, with one in memory and with one on disk.
+    Agent(agent::Args),
     /// The stub server that the benchmarks start for themselves.
     #[command(hide = true)]
     Stub(stub::Args),
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Args::Chat(args) => runtime.block_on(chat::run(&args)),
         Args::Layers(args) => runtime.block_on(layers::run(&args)),
         Args::Embed(args) => runtime.block_on(embed::run(&args)),
+        Args::Agent(args) => runtime.block_on(agent::run(&args)),
         Args::Stub(args) => runtime.block_on(stub::serve(&args)),
     }
 }

@@ -8,6 +8,7 @@ mod diff;
 mod expected;
 mod failure;
 mod guard;
+mod loops;
 mod native;
 mod rules;
 mod table;
@@ -21,6 +22,7 @@ use anyhow::Context as _;
 use clap::Parser;
 
 use case::{Case, Verdict};
+use loops::Loops;
 use rules::RuleTable;
 use table::Table;
 use tokens::TokenTable;
@@ -46,10 +48,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     anyhow::ensure!(!files.is_empty(), "no recordings in {}", root.display());
 
     let (mut table, mut rules, mut tokens) = (Table::default(), RuleTable::default(), TokenTable::default());
+    let mut loops = Loops::default();
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file).display().to_string();
         let (operation, family, verdict) = match Case::load(file) {
             Ok(case) => {
+                loops.add(&name, &case);
                 let verdict = case.check().await.and(rules.add(&name, &case)).and(tokens.add(&name, &case));
                 (case.recording.operation.clone(), case.family(), verdict)
             }
@@ -62,12 +66,17 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         table.add(&operation, &family, &verdict);
     }
-    print!("{rules}\n{tokens}\n{table}");
+    let loops = loops.replay().await;
+    for failure in loops.failures() {
+        println!("FAIL {failure}");
+    }
+    print!("{rules}\n{tokens}\n{loops}\n{table}");
     let failure = tokens.failure();
     if let Some(failure) = &failure {
         println!("FAIL {failure}");
     }
-    Ok(if table.failed() == 0 && failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let passed = table.failed() == 0 && failure.is_none() && loops.failures().is_empty();
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Every JSON file in the folder and in those below it, in order.

@@ -2,8 +2,11 @@
 //!
 //! Every call must end in the answer that the endpoint was asked for, whole and once, or in a typed error; none may
 //! outlast its deadline; and when all is over, memory, tasks, sockets and connections are what they were before.
+//!
+//! `cargo xtask soak crash`: an agent whose process is killed over and over.
 
 mod calls;
+mod crash;
 mod faults;
 mod leaks;
 mod limits;
@@ -34,7 +37,7 @@ const DEADLINE: Duration = Duration::from_secs(6);
 const SLACK: Duration = Duration::from_secs(5);
 
 #[derive(Parser)]
-#[command(name = "cargo xtask soak")]
+#[command(name = "cargo xtask soak", args_conflicts_with_subcommands = true)]
 struct Args {
     /// How long to go on, in seconds.
     #[arg(long, default_value_t = 20)]
@@ -45,10 +48,21 @@ struct Args {
     /// Calls at once.
     #[arg(long, default_value_t = 200)]
     concurrency: u32,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Kill an agent's process over and over, and see that nothing is lost.
+    Crash(crash::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
+    if let Some(What::Crash(args)) = &args.what {
+        return Ok(if crash::run(args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let is_whole = runtime.block_on(run(&args))?;
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::builder::PossibleValuesParser;
 
 use crate::table::Table;
-use crate::{clients, conformance, deps, floors, msrv, shell, soak, tidy, tools, workspace};
+use crate::{clients, conformance, deps, floors, msrv, postgres, shell, soak, tidy, tools, workspace};
 
 /// A step: what it is called, what it does, and the function that does it.
 struct Step(&'static str, &'static str, fn() -> Result<Outcome>);
@@ -29,6 +29,8 @@ const STEPS: &[Step] = &[
     Step("book", "docs/ builds", book),
     Step("conformance", "every recorded exchange through the whole chat path", conformance::step),
     Step("soak", "the default client through every kind of fault", soak::step),
+    Step("crash", "an agent whose process is killed over and over", soak::crash_step),
+    Step("postgres", "the stores' tests on a real PostgreSQL server", postgres::step),
     Step("clients", "boto3 against the local endpoint", clients::step),
 ];
 

@@ -13,6 +13,7 @@ mod floors;
 mod fuzz_seeds;
 mod metadata;
 mod msrv;
+mod postgres;
 mod shell;
 mod soak;
 mod table;

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the default client through every kind of fault. The work is the `soak` package's.
+//! `cargo xtask soak`: the default client through every kind of fault, and agents that are killed. The work is the `soak` package's.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::shell;
 /// Drive the default client through every kind of fault, many calls at once.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Options of the run: `--seconds 60`, `--seed 7`, `--concurrency 200`, `--help`.
+    /// Options of the run: `--seconds 60`, `--seed 7`, `--concurrency 200`, `--help`; or `crash --kills 500`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,
 }
@@ -22,5 +22,11 @@ impl Args {
 /// The step of CI: a short run. A longer one is for a quiet hour.
 pub(crate) fn step() -> Result<Outcome> {
     Args { options: vec!["--seconds".to_owned(), "10".to_owned()] }.run()?;
+    Ok(Outcome::Passed)
+}
+
+/// The step of CI that kills agents. Nextest has a shorter one, with another seed.
+pub(crate) fn crash_step() -> Result<Outcome> {
+    Args { options: ["crash", "--kills", "80"].map(str::to_owned).to_vec() }.run()?;
     Ok(Outcome::Passed)
 }

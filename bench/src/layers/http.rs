@@ -1,4 +1,7 @@
-//! An HTTP client that answers at once, without a socket.
+//! HTTP clients that answer at once, without a socket.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_bedrockruntime::config::{BehaviorVersion, Region};
 use aws_smithy_runtime_api::client::http::{
@@ -8,12 +11,18 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use bedrock_llm_schema::{ChatResponse, Message, StopReason, Usage};
 
-#[derive(Debug)]
-struct AtOnce(&'static [u8]);
+/// Gives these bodies in turn, again from the first after the last.
+#[derive(Debug, Clone)]
+struct AtOnce {
+    bodies: Arc<[&'static [u8]]>,
+    next: Arc<AtomicUsize>,
+}
 
 impl HttpConnector for AtOnce {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let mut response = HttpResponse::new(http::StatusCode::OK.into(), SdkBody::from(self.0));
+        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.bodies.len());
+        let body = turn.and_then(|turn| self.bodies.get(turn)).copied().unwrap_or_default();
+        let mut response = HttpResponse::new(http::StatusCode::OK.into(), SdkBody::from(body));
         response.headers_mut().insert("content-type", "application/json");
         response.headers_mut().insert("x-amzn-requestid", "11111111-2222-3333-4444-555555555555");
         HttpConnectorFuture::ready(Ok(response))
@@ -28,8 +37,15 @@ pub(super) fn answer() -> ChatResponse {
 
 /// An SDK client whose calls are all answered so.
 pub(super) fn sdk() -> anyhow::Result<aws_sdk_bedrockruntime::Client> {
-    let body: &'static [u8] = serde_json::to_vec(&answer())?.leak();
-    let client = http_client_fn(move |_, _| SharedHttpConnector::new(AtOnce(body)));
+    sdk_with(&[answer()])
+}
+
+/// An SDK client whose calls are answered so, in turn.
+pub(crate) fn sdk_with(answers: &[ChatResponse]) -> anyhow::Result<aws_sdk_bedrockruntime::Client> {
+    let bodies = answers.iter().map(|answer| Ok(&*serde_json::to_vec(answer)?.leak()));
+    let bodies = bodies.collect::<anyhow::Result<_>>()?;
+    let connector = AtOnce { bodies, next: Arc::default() };
+    let client = http_client_fn(move |_, _| SharedHttpConnector::new(connector.clone()));
     let config = aws_sdk_bedrockruntime::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))

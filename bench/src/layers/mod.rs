@@ -4,7 +4,7 @@
 //! the clients on an HTTP client that does. What a layer costs is what its subject costs beyond the one it stands on.
 
 mod callgrind;
-mod http;
+pub(crate) mod http;
 mod subjects;
 
 use std::future::Future;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bedrock_llm_client::Client;
 use bedrock_llm_schema::model::Cost;
-use bedrock_llm_schema::{ChatRequest, ModelId, SystemContentBlock, ToolChoice};
+use bedrock_llm_schema::{ChatRequest, ModelId, SystemContentBlock, Tool as Offered, ToolChoice, ToolConfig};
 
 use super::hook::{Approver, ErasedHook, Hooks};
 use super::{Agent, AgentError, Approval, Hook, Shared};
@@ -79,8 +79,11 @@ impl AgentBuilder {
         self
     }
 
-    /// What every request is made of: sampling, guardrail, reasoning, system prompt, … Its messages and tools are replaced.
-    /// What [`model`](Self::model) and [`system`](Self::system) said before is replaced too.
+    /// What every request is made of: sampling, guardrail, reasoning, system prompt, … Its messages are replaced, and
+    /// so is what [`model`](Self::model) and [`system`](Self::system) said before.
+    ///
+    /// Of its tool configuration, tools that the service runs and cache points stay, behind the agent's tools; its tool
+    /// choice holds for every answer, which is for runs that end with [`stop_on`](Self::stop_on).
     pub fn request(mut self, request: ChatRequest) -> Self {
         self.request = request;
         self
@@ -246,7 +249,7 @@ impl AgentBuilder {
             );
             return Err(AgentError::config("max_cost", message));
         }
-        let config = tools.config();
+        let config = config(&tools, self.request.tool_config.as_ref());
         let mut front = self.request.clone();
         front.messages.clear();
         front.tool_config.clone_from(&config);
@@ -271,6 +274,15 @@ impl AgentBuilder {
         };
         Ok(Agent::new(shared, self.session))
     }
+}
+
+/// The tools as requests have them: the agent's, then what a request has beside such; `None` where there is nothing to call.
+fn config(tools: &ToolRegistry, asked: Option<&ToolConfig>) -> Option<ToolConfig> {
+    let mut config = asked.cloned().unwrap_or_default();
+    let own = tools.specs().cloned().map(Offered::ToolSpec);
+    let kept = config.tools.into_iter().filter(|tool| !matches!(tool, Offered::ToolSpec(_)));
+    config.tools = own.chain(kept).collect();
+    config.tools.iter().any(|tool| !matches!(tool, Offered::CachePoint(_))).then_some(config)
 }
 
 /// The model and the tools' names.

@@ -94,8 +94,9 @@ impl Drive {
         request.messages = run.conversation().messages().to_vec();
         request.tool_config.clone_from(&shared.config);
         // held on to, it would never end
-        if let (Some(config), []) = (&mut request.tool_config, run.calls()) {
-            config.tool_choice.clone_from(&shared.tool_choice);
+        if let (Some(config), Some(choice), []) = (&mut request.tool_config, &shared.tool_choice, run.calls())
+        {
+            config.tool_choice = Some(choice.clone());
         }
         if let Some(more) = run.progress().max_tokens() {
             let most = shared.profile.max_output_tokens.and_then(|most| u32::try_from(most).ok());

@@ -98,7 +98,6 @@ impl<'a> Draft<'a> {
 
     /// Takes a unit out in a strategy's name. Says whether it could be done: not for the last unit, not for one that is
     /// pinned, and not twice.
-    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn remove(&mut self, unit: usize, strategy: &str) -> bool {
         let is_free = unit + 1 < self.conversation.unit_count() && !self.is_pinned(unit);
         if !is_free || !self.out.insert(unit) {

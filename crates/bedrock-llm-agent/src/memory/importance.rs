@@ -30,9 +30,11 @@ pub struct Importance {
     recency: f64,
 }
 
+type Score = dyn Fn(&[Message]) -> f64 + Send + Sync;
+
 #[derive(Clone)]
 enum Scorer {
-    Function(Arc<dyn Fn(&[Message]) -> f64 + Send + Sync>),
+    Function(Arc<Score>),
     Model(ModelScorer),
 }
 

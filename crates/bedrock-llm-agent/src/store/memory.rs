@@ -270,7 +270,8 @@ impl StateStore for MemoryStore {
     ) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
             let mut sessions = self.lock();
-            let past = retention.past(&sessions.list(""), now);
+            let past = retention.past(sessions.list(""), now).into_iter().map(|info| info.id);
+            let past: Vec<String> = past.collect();
             for session in &past {
                 sessions.by_id.remove(session);
             }

@@ -4,6 +4,8 @@ mod error;
 mod fold;
 mod memory;
 mod name;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod rows;
 mod session;
@@ -18,6 +20,9 @@ use futures_util::future::BoxFuture;
 
 pub use error::{Conflict, StoreError};
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use session::{Session, SessionInfo, Turn, TurnRecord, Version};
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
@@ -42,6 +47,7 @@ pub trait StateStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Conflict`], with the turns that others appended since, where it is at another; at 0 where it was
     /// deleted. [`StoreError::BadName`] where nothing can be called this: nothing, more than 512 bytes, a NUL in it.
+    /// After [`StoreError::Unavailable`] the turn may have been kept: [`load`](Self::load) tells.
     fn append<'a>(
         &'a self,
         session: &'a str,

@@ -20,14 +20,14 @@ pub(super) fn of_micros(micros: i64) -> SystemTime {
 
 impl Retention {
     /// Which of these sessions, the one used last first, are past keeping.
-    pub(super) fn past(self, sessions: &[SessionInfo], now: SystemTime) -> Vec<String> {
+    pub(super) fn past(self, sessions: Vec<SessionInfo>, now: SystemTime) -> Vec<SessionInfo> {
         let is_past = |place: usize, session: &SessionInfo| {
             // a session of the future is not idle
             let idle = now.duration_since(session.updated).unwrap_or_default();
             self.max_idle.is_some_and(|most| idle > most)
                 || self.max_sessions.is_some_and(|most| place >= most)
         };
-        let past = sessions.iter().enumerate().filter(|(place, session)| is_past(*place, session));
-        past.map(|(_, session)| session.id.clone()).collect()
+        let past = sessions.into_iter().enumerate().filter(|(place, session)| is_past(*place, session));
+        past.map(|(_, session)| session).collect()
     }
 }

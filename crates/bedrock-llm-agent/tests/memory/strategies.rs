@@ -80,7 +80,7 @@ async fn tokens_are_kept_within_a_number_a_measure_or_the_window() {
 
 #[tokio::test]
 async fn the_least_important_go_first() {
-    let even = |unit: &[Message]| f64::from(u8::from(unit[0].text().as_bytes()[0] % 2 == 0));
+    let even = |unit: &[Message]| f64::from(u8::from(unit[0].text().as_bytes()[0].is_multiple_of(2)));
     let kept = left(Window::new(4).by_importance(even), 8).await;
     assert_eq!(kept, ("2 4 6 last".to_owned(), told("importance", 10)));
     let recent = Window::new(4).by_importance(even).recency(9.0);

@@ -7,11 +7,11 @@ use bedrock_llm_schema::Message;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::given::{assistant, loaded, state, texts, user};
+use crate::given::{assistant, loaded, refused, state, texts, user};
 use crate::place::{Outcome, Place};
 
-fn conflict(error: StoreError) -> Conflict {
-    match error {
+fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Conflict {
+    match refused(result) {
         StoreError::Conflict(conflict) => *conflict,
         other => panic!("{other:?}"),
     }
@@ -23,8 +23,8 @@ pub(crate) async fn of_two_writers_one_wins(place: &Place) -> Outcome {
     let (first, second) =
         tokio::join!(one.append("s", seen, assistant("one")), two.append("s", seen, assistant("two")));
     let (winner, won, lost) = match (first, second) {
-        (Ok(version), Err(error)) => (version, "one", conflict(error)),
-        (Err(error), Ok(version)) => (version, "two", conflict(error)),
+        (Ok(version), lost @ Err(_)) => (version, "one", conflict(lost)),
+        (lost @ Err(_), Ok(version)) => (version, "two", conflict(lost)),
         both => panic!("{both:?}"),
     };
     let loser = if won == "one" { "two" } else { "one" };
@@ -34,7 +34,7 @@ pub(crate) async fn of_two_writers_one_wins(place: &Place) -> Outcome {
     assert_eq!(texts(&loaded(&*one, "s").await?), ["Hello", won]);
 
     // whoever never saw it is told everything
-    let lost = conflict(one.append("s", 0, user("Hello?")).await.unwrap_err());
+    let lost = conflict(one.append("s", 0, user("Hello?")).await);
     assert_eq!((lost.seen, lost.found, lost.theirs), (0, winner, one.turns("s", 0, 9).await?));
     Ok(())
 }
@@ -43,13 +43,13 @@ pub(crate) async fn a_session_that_went_away_is_a_conflict(place: &Place) -> Out
     let store = place.open().await?;
     let seen = store.append("s", 0, user("Hello")).await?;
     store.delete("s").await?;
-    let lost = conflict(store.append("s", seen, assistant("Hi")).await.unwrap_err());
+    let lost = conflict(store.append("s", seen, assistant("Hi")).await);
     assert_eq!((lost.seen, lost.found, lost.theirs.len()), (seen, 0, 0));
     let again = store.append("s", 0, user("Hello")).await?;
-    let lost = conflict(store.append("s", seen, assistant("Hi")).await.unwrap_err());
+    let lost = conflict(store.append("s", seen, assistant("Hi")).await);
     assert_eq!((lost.seen, lost.found, lost.theirs.len()), (seen, again, 1));
     assert!(store.load("t").await?.is_none());
-    let lost = conflict(store.append("t", again, user("Hello")).await.unwrap_err());
+    let lost = conflict(store.append("t", again, user("Hello")).await);
     assert_eq!((lost.found, store.load("t").await?.is_none()), (0, true));
     Ok(())
 }
@@ -102,7 +102,7 @@ pub(crate) async fn one_of_many_begins_a_session(place: &Place) -> Outcome {
     while let Some(writer) = writers.join_next().await {
         match writer? {
             Ok(version) => won.push(version),
-            Err(error) => lost.push(conflict(error).found),
+            refused => lost.push(conflict(refused).found),
         }
     }
     assert_eq!((won.len(), lost), (1, vec![won[0]; 7]));
@@ -130,9 +130,9 @@ pub(crate) async fn policies_say_what_happens(place: &Place) -> Outcome {
     };
 
     let (result, made) = interfere(OnConflict::Fail, 1).await;
-    assert_eq!((conflict(result.unwrap_err()).theirs.len(), made), (1, 1));
+    assert_eq!((conflict(result).theirs.len(), made), (1, 1));
     let (result, made) = interfere(OnConflict::Reload { attempts: 1 }, 2).await;
-    assert_eq!((conflict(result.unwrap_err()).theirs.len(), made), (1, 2));
+    assert_eq!((conflict(result).theirs.len(), made), (1, 2));
     let (result, made) = interfere(OnConflict::Reload { attempts: 2 }, 2).await;
     let version = result?;
     assert_eq!((loaded(&*store, "s").await?.version, made), (version, 3));
@@ -150,22 +150,22 @@ pub(crate) async fn policies_say_what_happens(place: &Place) -> Outcome {
     let added: Vec<String> = added.iter().map(|record| record.turn.messages[0].text()).collect();
     assert_eq!((added, made), (vec!["their 1;".to_owned(), "our 1;after their 1;".to_owned()], 1));
     let (result, _) = interfere(OnConflict::merge(9, |_| None), 1).await;
-    assert_eq!(conflict(result.unwrap_err()).ours.messages[0].text(), "our 1;");
+    assert_eq!(conflict(result).ours.messages[0].text(), "our 1;");
     let (result, _) = interfere(OnConflict::merge(0, merge), 1).await;
-    assert_eq!(conflict(result.unwrap_err()).ours.messages[0].text(), "our 1;");
+    assert_eq!(conflict(result).ours.messages[0].text(), "our 1;");
     Ok(())
 }
 
 pub(crate) async fn a_turn_that_does_not_fit_is_not_appended(place: &Place) -> Outcome {
     let store = place.open().await?;
     let fail = OnConflict::Fail;
-    let error = update(&*store, "s", &fail, |_| assistant("I begin")).await.unwrap_err();
+    let error = refused(update(&*store, "s", &fail, |_| assistant("I begin")).await);
     assert!(matches!(&error, StoreError::Unsound { session, .. } if session == "s"), "{error:?}");
     assert!(store.load("s").await?.is_none());
     let version = update(&*store, "s", &fail, |_| user("Hello")).await?;
     let mut broken = Turn::default();
     broken.context = Some(vec![Message::assistant("I begin")]);
-    let error = update(&*store, "s", &fail, |_| broken.clone()).await.unwrap_err();
+    let error = refused(update(&*store, "s", &fail, |_| broken.clone()).await);
     assert!(matches!(error, StoreError::Unsound { .. }), "{error:?}");
     assert_eq!(loaded(&*store, "s").await?.version, version);
     Ok(())

@@ -40,6 +40,14 @@ pub(crate) fn texts(session: &Session) -> Vec<String> {
     session.conversation.messages().iter().map(Message::text).collect()
 }
 
+/// The error of what must not go well.
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreError {
+    match result {
+        Ok(value) => panic!("{value:?}"),
+        Err(error) => error,
+    }
+}
+
 pub(crate) async fn loaded(store: &dyn StateStore, session: &str) -> Result<Session, StoreError> {
     match store.load(session).await? {
         Some(session) => Ok(session),

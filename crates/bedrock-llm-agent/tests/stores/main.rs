@@ -3,6 +3,8 @@
 mod conflicts;
 mod given;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres_server;
 #[cfg(feature = "sqlite")]
 mod property;
 mod runs;
@@ -16,14 +18,17 @@ macro_rules! on_every_store {
         on_every_store! { @ memory [$($module: $($test),+;)+] }
         #[cfg(feature = "sqlite")]
         on_every_store! { @ sqlite [$($module: $($test),+;)+] }
+        #[cfg(feature = "postgres")]
+        on_every_store! { @ postgres [$($module: $($test),+;)+] }
     };
     (@ $kind:ident [$($module:ident: $($test:ident),+;)+]) => {
         mod $kind {
             $($(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    let place = crate::place::Place::$kind().expect("a place for the store");
-                    crate::$module::$test(&place).await.unwrap();
+                    if let Some(place) = crate::place::Place::$kind().await {
+                        crate::$module::$test(&place).await.unwrap();
+                    }
                 }
             )+)+
         }

@@ -13,16 +13,27 @@ pub(crate) enum Place {
     Memory(MemoryStore),
     #[cfg(feature = "sqlite")]
     Sqlite(tempfile::TempDir),
+    #[cfg(feature = "postgres")]
+    Postgres(crate::postgres_server::Schema),
 }
 
+/// Each kind's function gives `None`, and prints why, where it cannot be had here.
 impl Place {
-    pub(crate) fn memory() -> Option<Self> {
+    pub(crate) async fn memory() -> Option<Self> {
         Some(Self::Memory(MemoryStore::new()))
     }
 
     #[cfg(feature = "sqlite")]
-    pub(crate) fn sqlite() -> Option<Self> {
-        tempfile::tempdir().ok().map(Self::Sqlite)
+    pub(crate) async fn sqlite() -> Option<Self> {
+        match tempfile::tempdir() {
+            Ok(folder) => Some(Self::Sqlite(folder)),
+            Err(error) => panic!("no folder for the database: {error}"),
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn postgres() -> Option<Self> {
+        crate::postgres_server::Schema::new().await.map(Self::Postgres)
     }
 
     /// As a process that starts opens it.
@@ -33,6 +44,8 @@ impl Place {
             Self::Sqlite(folder) => {
                 Arc::new(bedrock_llm_agent::store::SqliteStore::open(folder.path().join("sessions.db"))?)
             }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(schema) => Arc::new(schema.open().await?),
         })
     }
 }

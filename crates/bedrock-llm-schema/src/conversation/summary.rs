@@ -29,7 +29,6 @@ impl Conversation {
 
     /// Puts a summary of what came earlier before what the user says first, in the place of one that is there. Says
     /// whether that could be done: not in a conversation in which the user says nothing yet, and not with a blank text.
-    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn set_summary(&mut self, text: &str) -> bool {
         let Some(place) = self.first_of_user().filter(|_| !text.trim().is_empty()) else { return false };
         self.take_summary();
@@ -41,7 +40,6 @@ impl Conversation {
     }
 
     /// Takes the summary out.
-    #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn take_summary(&mut self) -> Option<String> {
         let place = self.first_of_user()?;
         let first = self.messages.get_mut(place)?;

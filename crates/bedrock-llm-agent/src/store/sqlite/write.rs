@@ -153,12 +153,12 @@ pub(super) fn retain(
     now: SystemTime,
 ) -> Result<Vec<String>, Failure> {
     let db = begin(db)?;
-    let past = retention.past(&read::list(&db, "")?, now);
+    let past = retention.past(read::list(&db, "")?, now);
     for session in &past {
-        delete(&db, session)?;
+        delete(&db, &session.id)?;
     }
     db.commit()?;
-    Ok(past)
+    Ok(past.into_iter().map(|session| session.id).collect())
 }
 
 /// JSON as text, so that SQL can look into it; compressed as a blob.
