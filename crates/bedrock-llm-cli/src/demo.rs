@@ -1,17 +1,21 @@
 //! `bedrock-llm demo`: the main jobs once, one after the other, with what to see in each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use bedrock_llm_agent::Agent;
 use bedrock_llm_client::{Client, ClientConfig};
 use bedrock_llm_embeddings::Embedder;
 use bedrock_llm_embeddings::rerank::Reranker;
 use bedrock_llm_embeddings::similarity::{Metric, top_k};
 use bedrock_llm_schema::ChatRequest;
+use tokio::sync::Notify;
 
+use crate::agent::tools::BuiltIn;
+use crate::agent::{Form, Show};
 use crate::chat::{Turn, tools};
 use crate::connect::Connection;
-use crate::{chat, embed, print, rerank};
+use crate::{agent, chat, embed, print, rerank};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,6 +27,7 @@ pub(crate) struct Args {
 }
 
 const QUESTION: &str = "What is the weather in Paris?";
+const TASK: &str = "What is 12 * 7?";
 const QUERY: &str = "Which river flows through Paris?";
 const TEXTS: [&str; 5] = [
     "The Rhône rises from a glacier in the Swiss canton of Valais.",
@@ -51,8 +56,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     vectors(client.clone()).await.context("texts could not be embedded")?;
 
     print::line(format_args!("\n3. The same texts ranked: {of_whom}{}\n", rerank::DEFAULT_MODEL))?;
-    ranking(client).await.context("texts could not be ranked")?;
+    ranking(client.clone()).await.context("texts could not be ranked")?;
+
+    print::line(format_args!("\n4. An agent with tools: {of_whom}{}\n", chat::DEFAULT_MODEL))?;
+    Box::pin(task(client)).await.context("the agent could not work")?;
     drop(turn);
+    Ok(())
+}
+
+async fn task(client: Client) -> anyhow::Result<()> {
+    let tools = agent::tools::registry(&[BuiltIn::Calc, BuiltIn::Time], Path::new("."))?;
+    let worker = Agent::builder(client).model(chat::DEFAULT_MODEL).tools(tools).build()?;
+    print::line(format_args!("> {TASK}"))?;
+    let mut show = Show::new(Form::Words, chat::DEFAULT_MODEL);
+    agent::run_agent(&worker, TASK.into(), &mut show, &Notify::new()).await?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The `bedrock-llm` command.
 
+mod agent;
 mod batch;
 mod catalog;
 mod chat;
@@ -11,17 +12,21 @@ mod lint;
 mod local;
 mod models;
 mod print;
+mod prompt;
 mod records;
 mod rerank;
+mod sessions;
+mod settings;
 mod show;
+mod store;
 mod texts;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chat with Amazon Bedrock's models, embed and rank with them, list them, check requests for them, serve a local stand-in
-/// for them.
+/// Chat with Amazon Bedrock's models, let them work with tools, embed and rank with them, list them, check requests for
+/// them, serve a local stand-in for them.
 #[derive(Parser)]
 #[command(name = "bedrock-llm", version, propagate_version = true)]
 struct Args {
@@ -31,10 +36,14 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// See the main jobs at work: a chat with a tool, vectors, a ranking.
+    /// See the main jobs at work: a chat with a tool, vectors, a ranking, an agent.
     Demo(Box<demo::Args>),
     /// Ask a model, once or in a conversation.
     Chat(Box<chat::Args>),
+    /// Let a model work with tools until it has answered, once or in a conversation, in a session that lasts.
+    Agent(Box<agent::Args>),
+    /// List, show, export and delete the sessions of `agent`.
+    Sessions(sessions::Args),
     /// Send a file of requests and write a file of answers; started again, it continues where it stopped.
     Batch(Box<batch::Args>),
     /// Turn texts into vectors, from files or standard input; started again with --resume, it continues.
@@ -56,6 +65,8 @@ async fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Demo(args) => Box::pin(demo::run(*args)).await.map(|()| ExitCode::SUCCESS),
         Command::Chat(args) => Box::pin(chat::run(*args)).await.map(|()| ExitCode::SUCCESS),
+        Command::Agent(args) => Box::pin(agent::run(*args)).await,
+        Command::Sessions(args) => Box::pin(sessions::run(args)).await.map(|()| ExitCode::SUCCESS),
         Command::Batch(args) => Box::pin(batch::run(*args)).await,
         Command::Embed(args) => Box::pin(embed::run(*args)).await,
         Command::Rerank(args) => Box::pin(rerank::run(*args)).await,

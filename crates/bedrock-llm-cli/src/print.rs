@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use bedrock_llm_agent::AgentError;
+use bedrock_llm_agent::agent::AgentErrorKind;
 use bedrock_llm_schema::{Error, ErrorKind};
 
 /// Prints a line.
@@ -26,7 +28,11 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
 pub(crate) fn explain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
-        let (message, ends) = match cause.downcast_ref::<Error>() {
+        let model = cause.downcast_ref::<AgentError>().and_then(|error| match error.kind() {
+            AgentErrorKind::Model(error) => Some(error),
+            _ => None,
+        });
+        let (message, ends) = match cause.downcast_ref::<Error>().or(model) {
             Some(ours) => (in_our_words(ours), true),
             None => (cause.to_string(), false),
         };

@@ -355,11 +355,12 @@ async fn what_every_text_would_meet_ends_it() {
 }
 
 #[test]
-fn the_demo_shows_chat_vectors_and_ranking() {
+fn the_demo_shows_chat_vectors_ranking_and_an_agent() {
     let folder = Folder::new("demo");
     let run = folder.command(&["demo", "--local"]).assert().success();
     let run = run.stderr(contains("local endpoint").and(contains("AWS_REGION")).and(contains("get_weather")));
     let best = "The Seine is the river that flows through Paris.\n";
+    let run = run.stderr(contains("[tool 1: complete in ")).stdout(contains("says: 84."));
     let told = String::from_utf8(run.get_output().stdout.clone()).unwrap();
     let firsts =
         told.lines().zip(told.lines().skip(1)).filter(|(before, _)| before.ends_with(':')).map(|pair| pair.1);

@@ -28,6 +28,7 @@ pub struct AgentBuilder {
     max_depth: u32,
     limits: RunLimits,
     max_parallel: usize,
+    streaming: bool,
     memory: Option<DynMemory>,
     store: Option<Arc<dyn StateStore>>,
     session: Option<Arc<str>>,
@@ -62,6 +63,7 @@ impl AgentBuilder {
             max_depth: AGENT_DEPTH,
             limits: RunLimits::default(),
             max_parallel: usize::MAX,
+            streaming: true,
             memory: None,
             store: None,
             session: None,
@@ -137,6 +139,13 @@ impl AgentBuilder {
     /// order. 0 counts as 1.
     pub fn max_parallel_tools(mut self, most: usize) -> Self {
         self.max_parallel = most.max(1);
+        self
+    }
+
+    /// Whether [`Agent::stream`] takes answers as streams; `true`. Else, and from models that stream no answers with tools,
+    /// the text of each comes in one piece.
+    pub fn streaming(mut self, streaming: bool) -> Self {
+        self.streaming = streaming;
         self
     }
 
@@ -289,6 +298,7 @@ impl AgentBuilder {
             max_depth: self.max_depth,
             limits: self.limits,
             max_parallel: self.max_parallel,
+            streaming: self.streaming,
             memory: self.memory,
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             hooks: self.hooks,

@@ -75,6 +75,8 @@ struct Shared {
     front: u64,
     limits: RunLimits,
     max_parallel: usize,
+    /// Whether answers are taken as streams where somebody reads along.
+    streaming: bool,
     memory: Option<DynMemory>,
     store: Arc<dyn StateStore>,
     hooks: Hooks,

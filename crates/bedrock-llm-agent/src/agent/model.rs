@@ -2,7 +2,9 @@
 
 use bedrock_llm_schema::model::Cost;
 use bedrock_llm_schema::stream::{ContentBlockDelta, ReasoningDelta};
-use bedrock_llm_schema::{ChatRequest, ChatResponse, Error, ErrorKind, StreamEvent};
+use bedrock_llm_schema::{
+    ChatRequest, ChatResponse, ContentBlock, Error, ErrorKind, ReasoningContentBlock, StreamEvent,
+};
 
 use super::drive::{Drive, GivenUp};
 use super::hook::ModelVerdict;
@@ -137,12 +139,18 @@ impl Drive {
     async fn ask_natively(&self, run: &Run, request: ChatRequest) -> Result<Answer, Error> {
         let shared = &self.agent.shared;
         let streams = self.is_heard()
+            && shared.streaming
             && (request.tool_config.is_none() || shared.profile.tools.streaming != Some(false));
         let answer = if streams {
             self.read(run, request).await
         } else {
             match self.wait(run, shared.client.chat(request)).await {
-                Ok(answer) => answer.map(Answer::Whole),
+                Ok(answer) => {
+                    if let Ok(response) = &answer {
+                        self.tell(response).await;
+                    }
+                    answer.map(Answer::Whole)
+                }
                 Err(why) => Ok(Answer::Part(why, None)),
             }
         };
@@ -152,6 +160,19 @@ impl Drive {
                 error.take_partial().map(Answer::Whole).ok_or(error)
             }
             answer => answer,
+        }
+    }
+
+    /// What was said in an answer that came whole.
+    async fn tell(&self, response: &ChatResponse) {
+        for block in &response.message.content {
+            match block {
+                ContentBlock::Text(text) => self.emit(AgentEvent::Text(text.clone())).await,
+                ContentBlock::ReasoningContent(ReasoningContentBlock::ReasoningText(reasoning)) => {
+                    self.emit(AgentEvent::Reasoning(reasoning.text.clone())).await;
+                }
+                _ => {}
+            }
         }
     }
 

@@ -285,3 +285,18 @@ async fn an_agent_that_cannot_be_is_not_built() {
     let error = agent.model("vendor.unknown-v1").max_cost(cost).build().unwrap_err().to_string();
     assert!(error.starts_with("max_cost: "), "{error}");
 }
+
+#[tokio::test]
+async fn an_answer_that_is_not_streamed_is_told_in_one_piece() {
+    let script = LocalBedrock::builder().reply(Reply::text("All of it, in one piece."));
+    let (local, agent) = start(script).await;
+    let mut stream = agent.streaming(false).build().unwrap().stream("Hi.");
+    let mut texts = Vec::new();
+    while let Some(event) = stream.next().await {
+        if let AgentEvent::Text(text) = event.unwrap() {
+            texts.push(text);
+        }
+    }
+    assert_eq!(texts, ["All of it, in one piece."]);
+    assert!(local.received()[0].path.ends_with("/converse"), "{}", local.received()[0].path);
+}

@@ -202,6 +202,17 @@ mod tests {
                 json!({"expression": "12 * (3 + 4)"}),
             ),
             (
+                object(json!({"path": string}), &["path"]),
+                "Read the file `notes/today.txt`.",
+                json!({"path": "notes/today.txt"}),
+            ),
+            (
+                object(json!({"path": string, "content": string}), &["path", "content"]),
+                "Write \"3.50 euros\" to ../bill.txt.",
+                json!({"path": "../bill.txt", "content": "3.50 euros"}),
+            ),
+            (object(json!({"path": string}), &[]), "Which files cost 3.50?", json!({})),
+            (
                 object(json!({"query": string}), &["query"]),
                 "Search for rust async books",
                 json!({"query": "rust async books"}),

@@ -60,6 +60,7 @@ const QUERIES: &[&str] = &[
     "sentenc",
     "not",
 ];
+const PATHS: &[&str] = &["path", "fil", "filenam", "filepath", "fold", "folder", "directory"];
 const FORMULAS: &[&str] = &["expression", "expr", "formula", "calculation", "equation"];
 const DATES: &[&str] = &["date", "day", "time", "when"];
 const ORIGINS: &[&str] = &["origin", "from", "sourc", "start", "departur"];
@@ -155,6 +156,10 @@ impl<'a> Text<'a> {
             _ if is(&["email", "mail"]) => self.token(|token| token.contains('@')),
             _ if is(&["url", "uri", "link"]) => self.token(|token| token.contains("://")),
             _ if is(FORMULAS) => self.formula(),
+            _ if is(PATHS) => self.path().or_else(|| match needed {
+                true => self.any(&named),
+                false => self.labelled(&named),
+            }),
             _ if is(DATES) || matches!(format, Some("date" | "date-time" | "time")) => self.date(),
             _ if is(ORIGINS) => self.after(&["from"]),
             _ if is(TARGETS) => self.after(&["to"]).or_else(|| self.place()),

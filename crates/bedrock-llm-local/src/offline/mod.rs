@@ -69,7 +69,7 @@ pub(crate) fn respond(
     if wants_reasoning(request) {
         content.push(reasoning(&said).into());
     }
-    let answers_tools = asked.messages.last().is_some_and(|last| last.tool_results().next().is_some());
+    let answers_tools = talk::answers_tools(&asked);
     let forced = request.tool_config.as_ref().and_then(|config| config.tool_choice.as_ref());
     let is_forced = forced.is_some_and(|choice| matches!(choice.tag(), "any" | "tool"));
     let words = if said.trim().is_empty() { earlier_words(&asked) } else { said };

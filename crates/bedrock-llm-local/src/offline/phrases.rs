@@ -171,6 +171,24 @@ impl Text<'_> {
         tokens.filter(|token| fits(token)).find(|token| self.is_new(token)).map(str::to_owned)
     }
 
+    /// The first token that looks like the path of a file or folder: `notes.txt`, `../a/b`.
+    pub(super) fn path(&self) -> Option<String> {
+        let is_name = |token: &str| {
+            let (stem, ending) = token.rsplit_once('.').unwrap_or((token, ""));
+            let is_ending = (1..=5).contains(&ending.len()) && ending.chars().all(char::is_alphanumeric);
+            // not a number, not `e.g`
+            is_ending && stem.chars().count() > 1 && !ending.chars().all(|c| c.is_ascii_digit())
+        };
+        let is_path = |token: &str| {
+            !token.contains("://") && !token.contains('@') && (token.contains('/') || is_name(token))
+        };
+        let marks = ['"', '\'', '`', '“', '”', '«', '»', '(', ')', ',', ';', ':', '!', '?'];
+        let tokens = self.text.split_whitespace();
+        let mut tokens =
+            tokens.map(|token| token.trim_matches(marks).trim_end_matches('.').trim_matches(marks));
+        tokens.find(|token| is_path(token) && self.is_new(token)).map(str::to_owned)
+    }
+
     pub(super) fn date(&self) -> Option<String> {
         let iso = |token: &str| {
             let mut parts = token.split(['-', 'T']);

@@ -78,9 +78,18 @@ fn structured(request: &ChatRequest, asked: &str) -> Option<String> {
     Some(fill(&schema, asked, true)?.to_string())
 }
 
+/// Whether the last message is what tools answered. Where all of them failed and something else is said there, that is
+/// what is to be answered: a run was cancelled, and the user goes on.
+pub(super) fn answers_tools(request: &ChatRequest) -> bool {
+    let Some(last) = request.messages.last() else { return false };
+    let failed = |result: &ToolResultBlock| result.status == Some(ToolResultStatus::Error);
+    let goes_on = !words_of(last).trim().is_empty() && last.tool_results().all(failed);
+    last.tool_results().next().is_some() && !goes_on
+}
+
 /// What the tools answered, if the last message is their answers.
 fn tool_results(request: &ChatRequest) -> Option<String> {
-    let last = request.messages.last()?;
+    let last = request.messages.last().filter(|_| answers_tools(request))?;
     let results: Vec<String> = last.tool_results().map(|result| tool_result(request, result)).collect();
     (!results.is_empty()).then(|| results.join("\n"))
 }

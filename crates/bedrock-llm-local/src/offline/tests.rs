@@ -85,6 +85,22 @@ fn it_calls_the_tool_that_fits_and_reads_its_result() {
 }
 
 #[test]
+fn what_is_said_beside_a_cancelled_call_is_answered_and_beside_a_result_is_not() {
+    let asked = ask("What is the weather in Paris?").tool(weather());
+    let call = answer(&asked).message.tool_uses().next().unwrap().clone();
+    let after = |result: ToolResultBlock| {
+        let mut request =
+            asked.clone().message(Message::new(Role::Assistant, [ContentBlock::from(call.clone())]));
+        request
+            .messages
+            .push(Message::new(Role::User, [ContentBlock::from(result), "Say hello to Ada.".into()]));
+        answer(&request).text()
+    };
+    assert_eq!(after(ToolResultBlock::error("tooluse_local_1", "cancelled")), "Hello, Ada!");
+    assert!(after(ToolResultBlock::text("tooluse_local_1", "rain")).contains("rain"));
+}
+
+#[test]
 fn tools_that_do_not_fit_are_left_alone_unless_forced() {
     assert_eq!(answer(&ask("Say hi.").tool(weather())).stop_reason, StopReason::EndTurn);
     let response = answer(&ask("How is the weather?").tool(weather()));
