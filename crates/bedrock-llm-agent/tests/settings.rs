@@ -1,4 +1,5 @@
 //! What of an agent's settings is in each request.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
