@@ -14,7 +14,7 @@ const VARIABLE: &str = "BEDROCK_LLM_STORE";
 pub(crate) struct Place {
     /// SQLite file with the sessions; made where there is none [default: the one that `BEDROCK_LLM_STORE` names, else
     /// bedrock-llm/sessions.db in your folder for programs' data]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     store: Option<PathBuf>,
 }
 

@@ -305,6 +305,10 @@ fn sessions_are_listed_exported_and_deleted() {
     }
     assert_eq!(lines(&folder.sessions(&["list", "--prefix", "a", "--json"]).success()).len(), 2);
     folder.sessions(&["list"]).success().stdout(contains("b1"));
+    folder.agent(&["--store", "other.db", "--session", "c1", "Hello"]).success();
+    for elsewhere in [["--store", "other.db", "list"], ["list", "--store", "other.db"]] {
+        folder.sessions(&elsewhere).success().stdout(contains("c1"));
+    }
 
     let shown = lines(&folder.sessions(&["show", "a1", "--json"]).success());
     assert_eq!(shown[0]["messages"].as_array().unwrap().len(), 4, "{shown:?}");
