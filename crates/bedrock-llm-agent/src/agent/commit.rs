@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bedrock_llm_schema::{Conversation, Message};
+use bedrock_llm_schema::{Conversation, Message, Role};
 use serde_json::{Map, Value};
 
 use super::drive::Begin;
 use super::{AgentError, AgentErrorKind};
 use crate::run::{Run, RunError, RunLimits, ToolCall};
-use crate::store::{Conflict, Merge, OnConflict, Session, StateStore, StoreError, Turn, Version};
+use crate::store::{self, Conflict, Merge, OnConflict, Session, StateStore, StoreError, Turn, Version};
 
 /// The place of a run in its session.
 pub(super) struct Ledger {
@@ -65,11 +65,15 @@ impl Ledger {
         let session = store.load(name).await?;
         let mut ledger =
             Self { store, session: name.to_owned(), version: 0, calls: Vec::new(), is_pruned: false };
-        let (mut conversation, mut state) = (Conversation::new(), Map::new());
+        let (mut conversation, mut state, mut closing) = (Conversation::new(), Map::new(), None);
         if let Some(session) = session {
             ledger.version = session.version;
             conversation = match session.run()? {
-                Some(open) => ledger.close(open).await?,
+                Some(mut open) => {
+                    let calls = open.cancel("something else was said");
+                    closing = Some(Turn { messages: open.take_said(), calls, ..Turn::default() });
+                    open.into_conversation()
+                }
                 None => session.conversation,
             };
             state = session.state;
@@ -77,8 +81,7 @@ impl Ledger {
         let mut turn = Turn::default();
         match begin {
             Begin::Say(message) => {
-                conversation.push(message.clone()).map_err(RunError::from)?;
-                turn.messages.push(message.clone());
+                turn.messages = say(&mut conversation, message)?;
             }
             Begin::Converse(given) => {
                 turn.messages = given.messages().to_vec();
@@ -88,6 +91,10 @@ impl Ledger {
         }
         let run = Run::new(conversation, limits)?;
         (turn.run, turn.begins_run) = (Some(run.progress().clone()), true);
+        // not before it is known that a run can begin: the open one is over then
+        if let Some(closing) = closing {
+            ledger.append(closing).await?;
+        }
         ledger.append(turn).await?;
         Ok(Begun { ledger, run, state })
     }
@@ -102,6 +109,14 @@ impl Ledger {
         while attempts > 0 {
             attempts -= 1;
             let Some(merged) = by(&conflict) else { break };
+            if merged.run.is_none() {
+                return Err(AgentError::config("on_conflict", "the merged turn has no run that could go on"));
+            }
+            let theirs = store.load(&conflict.session).await?;
+            // where it has gone on meanwhile there will be another conflict
+            if theirs.as_ref().is_some_and(|theirs| theirs.version == conflict.found) {
+                store::check(&conflict.session, theirs.as_ref(), &merged)?;
+            }
             match store.append(&conflict.session, conflict.found, merged).await {
                 Err(StoreError::Conflict(again)) => conflict = again,
                 appended => {
@@ -124,13 +139,6 @@ impl Ledger {
         let Session { id, version, calls, state, .. } = session;
         let ledger = Self { store, session: id, version, calls, is_pruned: false };
         Ok(Begun { ledger, run, state })
-    }
-
-    async fn close(&mut self, mut open: Run) -> Result<Conversation, StoreError> {
-        let calls = open.cancel("something else was said");
-        let turn = Turn { messages: open.take_said(), calls, ..Turn::default() };
-        self.append(turn).await?;
-        Ok(open.into_conversation())
     }
 
     /// The memory has changed what the model is told.
@@ -175,3 +183,22 @@ impl Ledger {
         Ok(())
     }
 }
+
+/// The user says something; gives the turns that were added. After results of tools that nobody answered to, as of a run
+/// that a tool ended, the assistant's turn is closed first: else the question would be a part of the one before, and no
+/// memory could tell them apart.
+pub(super) fn say(conversation: &mut Conversation, message: &Message) -> Result<Vec<Message>, RunError> {
+    let mut said = vec![message.clone()];
+    let ends_in_results = |last: &Message| last.role == Role::User && last.tool_results().next().is_some();
+    if conversation.messages().last().is_some_and(ends_in_results) {
+        said.insert(0, Message::assistant(ENDED));
+    }
+    let mut next = conversation.clone();
+    for message in &said {
+        next.push(message.clone())?;
+    }
+    *conversation = next;
+    Ok(said)
+}
+
+const ENDED: &str = "(My turn ended with these results.)";

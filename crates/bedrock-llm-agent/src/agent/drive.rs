@@ -164,6 +164,8 @@ impl Drive {
     /// Asks whoever approves at once; says whether there is somebody.
     async fn ask_human(&mut self, run: &mut Run, ids: &[String]) -> Result<bool, AgentError> {
         let Some(approver) = self.agent.shared.approver.clone() else { return Ok(false) };
+        // it may take hours, and what has run is known by now
+        self.commit(run).await?;
         for id in ids {
             let Some(call) = run.call(id).cloned() else { continue };
             match self.wait(run, approver(call)).await {

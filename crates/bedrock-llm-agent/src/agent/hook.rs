@@ -1,5 +1,6 @@
 //! What may step in before and after the model and the tools.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use crate::run::{Run, ToolCall};
 
 /// Steps in before and after the model and the tools: looks, changes, denies, asks a human.
 ///
-/// Of several hooks each sees what those before it made. The first that does not let a call pass has the last word.
+/// Of several hooks each sees what those before it made. The first that does not let a call pass has the last word; where it
+/// asks a human and that one allows the call, all hooks are asked again, and only questions are passed over.
 pub trait Hook: Send + Sync + 'static {
     /// Before the model is asked. The request may be changed; the run's history stays as it is.
     fn before_model(
@@ -60,7 +62,7 @@ pub enum ModelVerdict {
 }
 
 /// What a [`Hook`] says of a call.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub enum ToolVerdict {
     /// Run it.
@@ -77,7 +79,7 @@ pub enum ToolVerdict {
 }
 
 /// A human's word on a call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Approval {
     /// Run it.
@@ -86,6 +88,30 @@ pub enum Approval {
     AllowWith(Value),
     /// Do not run it, and tell the model why.
     Deny(String),
+}
+
+/// Without arguments, answers and questions.
+impl fmt::Debug for ToolVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Run => "Run",
+            Self::RunWith(_) => "RunWith(…)",
+            Self::Deny(_) => "Deny(…)",
+            Self::Answer(_) => "Answer(…)",
+            Self::Ask(_) => "Ask(…)",
+        })
+    }
+}
+
+/// Without arguments and reasons.
+impl fmt::Debug for Approval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "Allow",
+            Self::AllowWith(_) => "AllowWith(…)",
+            Self::Deny(_) => "Deny(…)",
+        })
+    }
 }
 
 type Working<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

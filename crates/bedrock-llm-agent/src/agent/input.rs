@@ -1,6 +1,7 @@
 //! What a run begins with.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bedrock_llm_schema::{ContentBlock, Conversation, Message, Role};
 
@@ -8,7 +9,7 @@ use super::Approval;
 use crate::run::Run;
 
 /// What a run begins with: something the user says, a whole conversation, or a run to go on with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum AgentInput {
     /// The user says this: in the agent's session where it has one, else in a new conversation.
@@ -58,6 +59,17 @@ impl Resume {
     #[must_use]
     pub fn deny(self, id: impl Into<String>, reason: impl Into<String>) -> Self {
         self.approval(id, Approval::Deny(reason.into()))
+    }
+}
+
+/// What kind it is, and never what is said.
+impl fmt::Debug for AgentInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Say(message) => f.debug_struct("Say").field("blocks", &message.content.len()).finish(),
+            Self::Converse(conversation) => f.debug_tuple("Converse").field(conversation).finish(),
+            Self::Resume(resume) => f.debug_tuple("Resume").field(resume).finish(),
+        }
     }
 }
 

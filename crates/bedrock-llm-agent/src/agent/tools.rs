@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use super::drive::{Drive, GivenUp};
 use super::hook::ToolVerdict;
 use super::{AgentError, AgentEvent, OnInterrupted};
-use crate::run::Run;
+use crate::run::{Run, UNKNOWN_EFFECT};
 use crate::{ToolError, ToolOutput};
 
 impl Drive {
@@ -30,8 +30,7 @@ impl Drive {
         let mut again = VecDeque::new();
         for id in ids {
             let Some(call) = run.call(&id) else { continue };
-            let is_idempotent =
-                || self.agent.shared.tools.get(call.name()).is_some_and(|tool| tool.policy.is_idempotent);
+            let is_idempotent = || self.agent.shared.tools.is_idempotent(call.name());
             let runs_again = match self.agent.shared.on_interrupted {
                 OnInterrupted::RunAll => true,
                 OnInterrupted::RunIdempotent => is_idempotent(),
@@ -42,10 +41,8 @@ impl Drive {
                 continue;
             }
             tracing::warn!(tool = call.name(), "a call was interrupted and is not run again");
-            let told = ToolResultBlock::error(
-                id.as_str(),
-                "interrupted: the process ended while this ran; nobody knows whether it took effect, and it was not run again",
-            );
+            let told = format!("interrupted: the process ended; {UNKNOWN_EFFECT}, and it was not run again");
+            let told = ToolResultBlock::error(id.as_str(), told);
             let call = run.fail(&id, "interrupted", told)?.clone();
             self.emit(AgentEvent::ToolFinished(call)).await;
         }
@@ -91,10 +88,7 @@ impl Drive {
                 }
             };
             self.settle(run, &id, invoked.result).await?;
-            let is_idempotent = run
-                .call(&id)
-                .and_then(|call| shared.tools.get(call.name()))
-                .is_none_or(|tool| tool.policy.is_idempotent);
+            let is_idempotent = run.call(&id).is_some_and(|call| shared.tools.is_idempotent(call.name()));
             // what must not run twice is kept at once, whatever becomes of the others
             let is_last = running.is_empty() && waiting.is_empty();
             if !is_idempotent && !is_last {
@@ -127,9 +121,12 @@ impl Drive {
     async fn may_run(&mut self, run: &mut Run, id: &str) -> Result<bool, AgentError> {
         let shared = Arc::clone(&self.agent.shared);
         for hook in &shared.hooks {
-            let Some(call) = run.call(id).filter(|call| !call.is_approved()) else { break };
+            let Some(call) = run.call(id) else { break };
+            let is_approved = call.is_approved();
             match hook.before_tool(call, run).await {
                 ToolVerdict::Run => {}
+                // a human has said so; what others deny stays denied
+                ToolVerdict::Ask(_) if is_approved => {}
                 ToolVerdict::RunWith(input) => run.change(id, input)?,
                 ToolVerdict::Deny(reason) => {
                     let call = run.deny(id, &reason)?.clone();

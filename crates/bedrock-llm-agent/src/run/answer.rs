@@ -30,10 +30,10 @@ impl Run {
         let mut broken = Vec::new();
         for call in incomplete_tool_uses.iter().filter(|call| is_invalid(call) || tells) {
             let block = ToolUseBlock::new(call.tool_use_id.as_str(), call.name.as_str(), json!({}));
-            broken.push((call.tool_use_id.clone(), complaint(call)));
+            broken.push(complaint(call));
             message.content.push(ContentBlock::ToolUse(block));
         }
-        give_own_ids(&mut message);
+        self.give_own_ids(&mut message);
 
         if is_cut_off
             && matches!(self.progress.limits.on_max_tokens, OnMaxTokens::Grow(most) if self.progress.grown < most)
@@ -67,7 +67,10 @@ impl Run {
             self.end(AgentStop::MaxTokens, "the answer reached max_tokens");
             return Ok(());
         }
-        for (id, complaint) in broken {
+        // they were put behind the others, and have ids of their own by now
+        let ids: Vec<String> =
+            self.round().iter().rev().take(broken.len()).map(|call| call.id().to_owned()).collect();
+        for (id, complaint) in ids.into_iter().rev().zip(broken) {
             self.fail(&id, "bad_arguments", ToolResultBlock::error(id.as_str(), complaint))?;
         }
         self.refuse_repeats()
@@ -81,6 +84,22 @@ impl Run {
         if self.conversation.push(message.clone()).is_ok() {
             self.said.push(message.clone());
             self.message = Some(message);
+        }
+    }
+
+    /// Some models repeat ids or leave them empty; within a turn each call needs one of its own. Those that are made here
+    /// are not taken in the whole run.
+    fn give_own_ids(&self, message: &mut Message) {
+        let earlier: BTreeSet<&str> = self.calls.iter().map(ToolCall::id).collect();
+        let mut taken = BTreeSet::new();
+        for block in &mut message.content {
+            let ContentBlock::ToolUse(call) = block else { continue };
+            let said = std::mem::take(&mut call.tool_use_id);
+            let is_free = !said.is_empty() && !taken.contains(&said);
+            let made = (1..).map(|number| format!("{said}-{number}"));
+            let free = made.into_iter().find(|id| !taken.contains(id) && !earlier.contains(id.as_str()));
+            call.tool_use_id = if is_free { said } else { free.unwrap_or_default() };
+            taken.insert(call.tool_use_id.clone());
         }
     }
 
@@ -108,18 +127,6 @@ const REPEATED: &str = "this call was made again and again with the same argumen
 
 fn is_invalid(call: &IncompleteToolUse) -> bool {
     matches!(call.cause, IncompleteCause::InvalidJson(_))
-}
-
-/// Some models count their calls anew, or leave ids empty; within a turn each call needs one of its own.
-fn give_own_ids(message: &mut Message) {
-    let mut taken = BTreeSet::new();
-    for (place, block) in message.content.iter_mut().enumerate() {
-        let ContentBlock::ToolUse(call) = block else { continue };
-        if call.tool_use_id.is_empty() || taken.contains(&call.tool_use_id) {
-            call.tool_use_id = format!("{}-{place}", call.tool_use_id);
-        }
-        taken.insert(call.tool_use_id.clone());
-    }
 }
 
 fn complaint(call: &IncompleteToolUse) -> String {

@@ -87,6 +87,9 @@ impl TryFrom<Written> for Run {
     }
 }
 
+/// What is said of a call that had begun to run and whose end nobody saw.
+pub(crate) const UNKNOWN_EFFECT: &str = "this had begun to run, and nobody knows whether it took effect";
+
 /// What a run wants next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -253,8 +256,13 @@ impl Run {
         }
         let mut cancelled = Vec::new();
         for call in self.round_mut().iter_mut().filter(|call| !call.state().is_final()) {
-            let told = ToolResultBlock::error(call.id(), format!("cancelled: {reason}"));
-            if call.finish(ToolCallState::Cancelled, Some("cancelled".to_owned()), told).is_ok() {
+            // one that had begun may have taken effect, and the model has to know
+            let (kind, told) = match call.state() {
+                ToolCallState::Running => ("interrupted", format!("interrupted: {reason}; {UNKNOWN_EFFECT}")),
+                _ => ("cancelled", format!("cancelled: {reason}")),
+            };
+            let told = ToolResultBlock::error(call.id(), told);
+            if call.finish(ToolCallState::Cancelled, Some(kind.to_owned()), told).is_ok() {
                 cancelled.push(call.clone());
             }
         }

@@ -26,7 +26,8 @@ impl Repeats {
         let mut refused = Vec::with_capacity(calls.len());
         for call in calls {
             let key = key(call);
-            let count = counts.get(&key).or_else(|| self.counts.get(&key)).copied().unwrap_or(0) + 1;
+            // twice in one round is no more than once: the model has seen no result in between
+            let count = self.counts.get(&key).copied().unwrap_or(0) + 1;
             if count > most.saturating_add(1) {
                 self.looping = Some(call.name().to_owned());
             }

@@ -141,11 +141,8 @@ fn other_arguments_or_another_call_between_are_no_loop() {
     let orders = [json!({"a": 1, "b": {"c": 2, "d": 3}}), json!({"b": {"d": 3, "c": 2}, "a": 1})];
     let of_order = |place: usize| ToolCall::new(ToolUseBlock::new("t", "look", orders[place].clone()));
     let mut repeats = repeats::Repeats::default();
-    assert_eq!(
-        repeats.take(&[of_order(0), of_order(1)], Some(1)),
-        [false, true],
-        "the order of members is none"
-    );
+    assert_eq!(repeats.take(&[of_order(0), of_order(0)], Some(1)), [false, false], "one round is one time");
+    assert_eq!(repeats.take(&[of_order(1)], Some(1)), [true], "the order of members is none");
     for n in 0..10 {
         let next =
             if n % 2 == 0 { call("t", "look", json!({"n": n / 4})) } else { call("t", "list", json!({})) };
@@ -239,6 +236,38 @@ fn calls_without_ids_of_their_own_get_some() {
     let unique: std::collections::BTreeSet<_> = found.iter().collect();
     assert_eq!((unique.len(), found[1].as_str()), (4, "t"));
     assert!(found.iter().all(|id| !id.is_empty()));
+}
+
+/// A broken call is failed, and no other, whatever its id.
+#[test]
+fn a_broken_call_is_the_one_that_fails() {
+    for id in ["", "t0"] {
+        let mut answer = Accumulator::new();
+        answer.push(&StreamEvent::tool_use_start(0, "t0", "add"));
+        answer.push(&StreamEvent::tool_input(0, "{}"));
+        answer.push(&StreamEvent::block_stop(0));
+        answer.push(&StreamEvent::tool_use_start(1, id, "pay"));
+        answer.push(&StreamEvent::tool_input(1, r#"{"a": "#));
+        answer.push(&StreamEvent::block_stop(1));
+        answer.push(&StreamEvent::message_stop(StopReason::ToolUse));
+        let mut run = begin(RunLimits::default());
+        run.answered(answer.response(), None).unwrap();
+        let states: Vec<_> = run.calls().iter().map(|call| (call.name(), call.state())).collect();
+        assert_eq!(states, [("add", ToolCallState::Pending), ("pay", ToolCallState::Failed)], "{id:?}");
+        assert_eq!(run.step(), Step::CallTools(ids(&["t0"])));
+    }
+}
+
+#[test]
+fn a_call_that_had_begun_is_not_told_as_one_that_never_did() {
+    let mut run = begin(RunLimits::default());
+    run.answered(asks(&[("t1", "pay"), ("t2", "look")]), None).unwrap();
+    run.start("t1").unwrap();
+    let cancelled = run.cancel("enough");
+    let failures: Vec<_> = cancelled.iter().map(|call| call.failure().unwrap()).collect();
+    assert_eq!(failures, ["interrupted", "cancelled"]);
+    let told = format!("{:?}", cancelled[0].result().unwrap().content);
+    assert!(told.contains("nobody knows whether it took effect"), "{told}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub use session::{Session, SessionInfo, Turn, TurnRecord, Version};
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub(crate) use update::check;
 pub use update::{Merge, OnConflict, update};
 
 /// Where sessions live.

@@ -122,7 +122,7 @@ fn version(session: Option<&Session>) -> Version {
 }
 
 /// Refuses a turn after which the session could not be loaded any more.
-fn check(session: &str, base: Option<&Session>, turn: &Turn) -> Result<(), StoreError> {
+pub(crate) fn check(session: &str, base: Option<&Session>, turn: &Turn) -> Result<(), StoreError> {
     let said = base.map(|base| base.conversation.clone()).unwrap_or_default();
     let conversation = match &turn.context {
         Some(context) => fold::conversation(context.clone(), Vec::new()),

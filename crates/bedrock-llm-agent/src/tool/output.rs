@@ -15,9 +15,16 @@ use super::ToolError;
 /// let output = ToolOutput::text("21 degrees").and(json!({"wind": "calm"}));
 /// assert_eq!(output.content().len(), 2);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ToolOutput {
     content: Vec<ToolResultContentBlock>,
+}
+
+/// Counts the blocks, and shows none.
+impl std::fmt::Debug for ToolOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolOutput").field("blocks", &self.content.len()).finish()
+    }
 }
 
 /// What a tool's function may return: [`ToolOutput`], or anything that serialises.

@@ -179,6 +179,20 @@ impl ToolRegistry {
         self.entries.is_empty()
     }
 
+    /// Whether a tool, and all that may be asked in its place, can be run twice. One that is not there does nothing.
+    pub(crate) fn is_idempotent(&self, name: &str) -> bool {
+        let mut asked = Vec::new();
+        let mut next = Some(name);
+        while let Some(entry) = next.filter(|name| !asked.contains(name)).and_then(|name| self.entry(name)) {
+            if !entry.policy.is_idempotent {
+                return false;
+            }
+            asked.push(entry.spec.name.as_str());
+            next = entry.policy.fallback.as_deref();
+        }
+        true
+    }
+
     pub(super) fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.spec.name == name).map(|entry| &**entry)
     }
@@ -238,6 +252,18 @@ mod tests {
         tools.add(named("b")).unwrap();
         tools.check().unwrap();
         assert_eq!(tools.filtered(|tool| tool.spec.name == "a").check().unwrap_err(), missing);
+    }
+
+    #[test]
+    fn a_tool_is_as_idempotent_as_what_is_asked_in_its_place() {
+        let tools = ToolRegistry::new()
+            .with(named("a").or_else("b"))
+            .and_then(|tools| tools.with(named("b").or_else("a")))
+            .and_then(|tools| tools.with(named("c").or_else("pay")))
+            .and_then(|tools| tools.with(named("pay").idempotent(false)))
+            .unwrap();
+        let idempotent = ["a", "b", "c", "pay"].map(|name| tools.is_idempotent(name));
+        assert_eq!(idempotent, [true, true, false, false]);
     }
 
     #[test]

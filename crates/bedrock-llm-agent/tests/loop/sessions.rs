@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use bedrock_llm_agent::agent::{AgentErrorKind, OnInterrupted, Resume};
-use bedrock_llm_agent::run::{AgentStop, ToolCallState};
+use bedrock_llm_agent::agent::{AgentErrorKind, Hook, OnInterrupted, Resume, ToolVerdict};
+use bedrock_llm_agent::memory::Window;
+use bedrock_llm_agent::run::{AgentStop, Run, ToolCall, ToolCallState};
 use bedrock_llm_agent::store::{Conflict, MemoryStore, OnConflict, StateStore as _, StoreError, Turn};
 use bedrock_llm_agent::{Agent, Context, ToolExt as _, ToolResult, tool_fn};
 use bedrock_llm_local::{Exception, LocalBedrock, Reply};
-use bedrock_llm_schema::{Conversation, Message};
+use bedrock_llm_schema::{Conversation, Message, ToolUseBlock};
 use serde_json::json;
 
 use super::events;
@@ -94,7 +95,62 @@ async fn a_run_that_was_dropped_is_closed_by_what_is_said_next() {
     let told: Vec<_> =
         asked.messages[2].tool_results().map(|result| json!(result)["status"].clone()).collect();
     assert_eq!(told, [json!("error"), json!("error")]);
-    assert_eq!(asked.messages[2].text(), "What now?");
+    assert_eq!(asked.messages[4].text(), "What now?");
+    let endless = json!(asked.messages[2].tool_results().next().unwrap());
+    assert!(endless["content"][0]["text"].as_str().unwrap().contains("nobody knows"), "{endless}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_ends_no_run() {
+    struct Ask;
+    impl Hook for Ask {
+        async fn before_tool(&self, _call: &ToolCall, _run: &Run) -> ToolVerdict {
+            ToolVerdict::Ask("May it?".to_owned())
+        }
+    }
+    let (_local, agent) =
+        start(LocalBedrock::builder().reply(calls(&[add_call("t1", 1, 2)])).reply(Reply::text("3."))).await;
+    let agent = agent.tool(add()).hook(Ask).session("s").build().unwrap();
+    assert_eq!(agent.run("Add.").await.unwrap().stop, AgentStop::Suspended);
+    assert!(agent.run("").await.is_err());
+    let response = agent.run(Resume::session().allow("t1")).await.unwrap();
+    assert_eq!(response.text(), "3.");
+}
+
+#[tokio::test]
+async fn a_memory_tells_questions_apart_that_tools_ended() {
+    let script =
+        (0..6).fold(LocalBedrock::builder(), |script, _| script.reply(calls(&[add_call("t1", 1, 2)])));
+    let (_local, agent) = start(script).await;
+    let agent = agent.tool(add()).stop_on("add").memory(Window::new(2)).session("s").build().unwrap();
+    for _ in 0..6 {
+        agent.run("Add.").await.unwrap();
+    }
+    let session = agent.store().load("s").await.unwrap().unwrap();
+    assert!(session.conversation.unit_count() < 6, "{:?}", session.conversation);
+    assert_eq!(
+        agent.store().turns("s", 0, 100).await.unwrap().iter().filter(|turn| turn.turn.begins_run).count(),
+        6
+    );
+}
+
+#[tokio::test]
+async fn a_merge_that_would_spoil_the_session_is_refused() {
+    let open_call = Message::assistant(ToolUseBlock::new("t9", "add", json!({})));
+    let theirs = || vec![Turn::said([Message::user("Mine?"), open_call.clone()])];
+    let merged = async |merge: fn(&Conflict) -> Option<Turn>| {
+        let (_local, agent) = start(LocalBedrock::builder()).await;
+        let store = Shaky::default();
+        *store.theirs.lock().unwrap() = theirs();
+        let agent = agent.store(store).session("s").on_conflict(OnConflict::merge(1, merge)).build().unwrap();
+        let error = agent.run("Where am I?").await.unwrap_err();
+        assert_eq!(agent.store().load("s").await.unwrap().unwrap().conversation.messages().len(), 2);
+        error
+    };
+    let unsound = merged(|conflict| Some((*conflict.ours).clone())).await;
+    assert!(matches!(unsound.kind(), AgentErrorKind::Store(StoreError::Unsound { .. })), "{unsound:?}");
+    let error = merged(|_| Some(Turn::default())).await.to_string();
+    assert_eq!(error, "on_conflict: the merged turn has no run that could go on");
 }
 
 /// A session whose process ended while it ran these tools.
