@@ -134,7 +134,8 @@ impl Context {
         &self.tool
     }
 
-    /// Is cancelled with the run. An async tool is dropped then anyway; a sync one, which cannot be, should look.
+    /// Is cancelled when nobody waits for the call any more: with the run, when the run is dropped, when the attempt's time is
+    /// over or it has ended. An async tool is dropped then anyway; a sync one, which cannot be, should look.
     #[must_use]
     pub fn cancellation(&self) -> &CancellationToken {
         &self.cancellation

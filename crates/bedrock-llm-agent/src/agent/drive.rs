@@ -7,6 +7,7 @@ use std::time::Duration;
 use bedrock_llm_schema::{Conversation, Message};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use super::commit::{Begun, Ledger};
 use super::goal::Goal;
@@ -28,6 +29,8 @@ pub(super) struct Drive {
     pub(super) goal: Option<Goal>,
     /// When the time at work was added up last.
     clock: Instant,
+    /// Tools that nobody can drop see that the run is over, however it ended.
+    _over: DropGuard,
 }
 
 /// Why waiting for something was given up.
@@ -40,10 +43,10 @@ impl Drive {
     pub(super) fn new(agent: Agent, events: Option<Sender<AgentEvent>>) -> Self {
         let most = agent.shared.max_depth;
         let depth = agent.parent.as_ref().map_or(most, |call| call.depth_left().saturating_sub(1).min(most));
-        let context = Context::new()
-            .with_data(agent.data.clone())
-            .with_cancellation(agent.cancellation.child_token())
-            .with_depth(depth);
+        let cancellation = agent.cancellation.child_token();
+        let over = cancellation.clone().drop_guard();
+        let context =
+            Context::new().with_data(agent.data.clone()).with_cancellation(cancellation).with_depth(depth);
         Self {
             agent,
             events,
@@ -53,6 +56,7 @@ impl Drive {
             changes: Vec::new(),
             goal: None,
             clock: Instant::now(),
+            _over: over,
         }
     }
 

@@ -20,9 +20,16 @@ impl Drive {
         self.prune(run).await?;
         let mut request = self.request(run);
         for hook in &self.agent.shared.hooks {
-            if let ModelVerdict::Stop(reason) = hook.before_model(&mut request, run).await {
-                self.end(run, AgentStop::Hook(reason), "the run was stopped").await;
-                return Ok(());
+            match self.wait(run, hook.before_model(&mut request, run)).await {
+                Ok(ModelVerdict::Go) => {}
+                Ok(ModelVerdict::Stop(reason)) => {
+                    self.end(run, AgentStop::Hook(reason), "the run was stopped").await;
+                    return Ok(());
+                }
+                Err(why) => {
+                    self.give_up(run, &why).await;
+                    return Ok(());
+                }
             }
         }
         self.emit(AgentEvent::Iteration(run.progress().iterations().saturating_add(1))).await;
@@ -37,9 +44,14 @@ impl Drive {
         };
         let mut stopped = None;
         for hook in &self.agent.shared.hooks {
-            if let ModelVerdict::Stop(reason) = hook.after_model(&mut response, run).await {
-                stopped = Some(reason);
-                break;
+            match self.wait(run, hook.after_model(&mut response, run)).await {
+                Ok(ModelVerdict::Go) => {}
+                Ok(ModelVerdict::Stop(reason)) => {
+                    stopped = Some(reason);
+                    break;
+                }
+                // the answer is paid and part of the run, which ends at its next step
+                Err(_) => break,
             }
         }
         let cost = self.cost(&response);
@@ -85,6 +97,10 @@ impl Drive {
             ledger.note_pruned();
         }
         for update in updates {
+            if let Some(used) = update.used() {
+                run.charge_memory(&used);
+                self.charge_parent(used);
+            }
             self.updates.push(update.clone());
             self.emit(AgentEvent::Memory(update)).await;
         }

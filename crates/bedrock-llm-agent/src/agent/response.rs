@@ -25,7 +25,7 @@ pub struct AgentResponse {
     pub usage: Usage,
     /// What tools used of models; of each call it is [`ToolCall::used`].
     pub used_by_tools: ModelUse,
-    /// What the answers and the tools cost, without memories; `None` where a price is not known.
+    /// What the answers, the tools and the memory cost; `None` where a price is not known.
     pub cost: Option<Cost>,
     /// How many answers the model gave.
     pub iterations: u32,

@@ -21,6 +21,9 @@ impl Drive {
             if self.may_run(run, &id).await? {
                 waiting.push_back(id);
             }
+            if run.progress().stop().is_some() {
+                return Ok(());
+            }
         }
         self.work_off(run, waiting).await
     }
@@ -109,7 +112,10 @@ impl Drive {
         };
         if let Some(call) = run.call(id) {
             for hook in &self.agent.shared.hooks {
-                hook.after_tool(call, &mut result, run).await;
+                if self.wait(run, hook.after_tool(call, &mut result, run)).await.is_err() {
+                    // the tool has answered; the run ends at its next step
+                    break;
+                }
             }
         }
         let call = run.settle(id, failure.as_ref(), result)?.clone();
@@ -123,7 +129,14 @@ impl Drive {
         for hook in &shared.hooks {
             let Some(call) = run.call(id) else { break };
             let is_approved = call.is_approved();
-            match hook.before_tool(call, run).await {
+            let verdict = match self.wait(run, hook.before_tool(call, run)).await {
+                Ok(verdict) => verdict,
+                Err(why) => {
+                    self.give_up(run, &why).await;
+                    return Ok(false);
+                }
+            };
+            match verdict {
                 ToolVerdict::Run => {}
                 // a human has said so; what others deny stays denied
                 ToolVerdict::Ask(_) if is_approved => {}

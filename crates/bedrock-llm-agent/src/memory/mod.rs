@@ -63,9 +63,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bedrock_llm_client::Client;
-use bedrock_llm_schema::model::ModelProfile;
-use bedrock_llm_schema::{Conversation, Error, Usage};
+use bedrock_llm_schema::model::{Cost, ModelProfile};
+use bedrock_llm_schema::{Conversation, Error, ModelId, Usage};
 use serde::{Deserialize, Serialize};
+
+use crate::run::ModelUse;
 
 pub use compose::{Pinned, Then};
 pub use config::MemoryConfig;
@@ -137,6 +139,9 @@ pub struct MemoryUpdate {
     /// What a model used for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What that cost; `None` where no model was asked, or its price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Why a model that was asked did not help, where the memory went on without; see [`OnFailure`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
@@ -146,7 +151,27 @@ impl MemoryUpdate {
     /// Of a strategy that has done nothing yet.
     #[must_use]
     pub fn of(strategy: impl Into<String>) -> Self {
-        Self { strategy: strategy.into(), removed: 0, summarized: 0, usage: None, failed: None }
+        Self { strategy: strategy.into(), removed: 0, summarized: 0, usage: None, cost: None, failed: None }
+    }
+}
+
+impl MemoryUpdate {
+    fn note(&mut self, used: ModelUse) {
+        if !used.is_nothing() {
+            (self.usage, self.cost) = (Some(used.usage), used.cost);
+        }
+    }
+
+    /// What models used for it.
+    pub(crate) fn used(&self) -> Option<ModelUse> {
+        Some(ModelUse::of(self.usage.as_ref()?, self.cost))
+    }
+}
+
+impl MemoryContext<'_> {
+    /// An answer of a model that helps, by its own prices.
+    fn used(&self, model: &ModelId, usage: &Usage) -> ModelUse {
+        ModelUse::of(usage, self.client.profile(model).prices.cost(usage, None))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use bedrock_llm_schema::context::transcript;
-use bedrock_llm_schema::{ChatRequest, Error, ErrorKind, Message, ModelId, Usage};
+use bedrock_llm_schema::{ChatRequest, Error, ErrorKind, Message, ModelId};
 use moka::sync::Cache;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Draft, MemoryContext, MemoryUpdate, OnFailure};
+use crate::run::ModelUse;
 
 /// The most scores that are kept.
 const CAPACITY: u64 = 4_096;
@@ -83,10 +84,10 @@ impl ModelScorer {
         let mut scores: Vec<Option<f64>> = keys.iter().map(|key| self.known.get(key)).collect();
         let new: Vec<usize> =
             scores.iter().enumerate().filter(|(_, score)| score.is_none()).map(|(place, _)| place).collect();
-        let mut update = MemoryUpdate::of("score");
+        let (mut update, mut used) = (MemoryUpdate::of("score"), ModelUse::default());
         for places in new.chunks(BATCH) {
             let parts = places.iter().filter_map(|place| Some(shown(&draft.unit(*units.get(*place)?))));
-            match self.ask(parts.collect(), context, &mut update.usage).await {
+            match self.ask(parts.collect(), context, &mut used).await {
                 Ok(answers) => {
                     for (place, answer) in places.iter().zip(answers) {
                         if let Some((score, key)) = scores.get_mut(*place).zip(keys.get(*place)) {
@@ -104,6 +105,7 @@ impl ModelScorer {
                 }
             }
         }
+        update.note(used);
         if update.usage.is_some() || update.failed.is_some() {
             draft.report(update);
         }
@@ -114,7 +116,7 @@ impl ModelScorer {
         &self,
         parts: Vec<String>,
         context: &MemoryContext<'_>,
-        usage: &mut Option<Usage>,
+        used: &mut ModelUse,
     ) -> Result<Vec<f64>, Error> {
         let told: String = parts
             .iter()
@@ -125,7 +127,7 @@ impl ModelScorer {
             .system(self.instruction.as_str())
             .message(format!("{told}Score the {} parts.", parts.len()));
         let answer = context.client.extract::<Scores>(request).await?;
-        *usage.get_or_insert_default() += &answer.usage;
+        used.add(&context.used(&self.model, &answer.usage));
         let scores = answer.value.scores;
         if scores.len() != parts.len() {
             let message = format!("the model gave {} scores for {} parts", scores.len(), parts.len());

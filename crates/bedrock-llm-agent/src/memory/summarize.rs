@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use bedrock_llm_schema::context::Summary;
 use bedrock_llm_schema::conversation::Measure;
-use bedrock_llm_schema::{Error, ErrorKind, Message, StopReason, TokenCount, Usage};
+use bedrock_llm_schema::{Error, ErrorKind, Message, StopReason, TokenCount};
 
 use super::draft::turns_of;
 use super::{Draft, MemoryContext, MemoryUpdate, OnFailure, Strategy};
+use crate::run::ModelUse;
 
 /// A strategy of which a model sums up what it takes out: [`Strategy::summarize`].
 ///
@@ -27,7 +28,7 @@ pub struct Summarized<S> {
 struct Progress {
     text: Option<String>,
     turns: usize,
-    usage: Option<Usage>,
+    used: ModelUse,
 }
 
 impl<S> Summarized<S> {
@@ -56,7 +57,7 @@ impl<S> Summarized<S> {
             let (now, later) = rest.split_at(fitting(rest, &measure, room));
             let request = self.summary.request(progress.text.as_deref(), now.iter().copied());
             let answer = context.client.chat(request).await?;
-            *progress.usage.get_or_insert_default() += &answer.usage;
+            progress.used.add(&context.used(&self.summary.model, &answer.usage));
             let is_refused =
                 matches!(answer.stop_reason, StopReason::GuardrailIntervened | StopReason::ContentFiltered);
             let text = answer.text().trim().to_owned();
@@ -130,7 +131,7 @@ impl<S: Strategy> Strategy for Summarized<S> {
             update.failed = Some(kind.to_owned());
         }
         update.summarized = progress.turns;
-        update.usage = progress.usage;
+        update.note(progress.used);
         if let Some(text) = progress.text.filter(|_| progress.turns > 0) {
             draft.set_summary(text);
         }

@@ -55,7 +55,8 @@ impl Run {
         }
         self.progress.count(&usage, cost);
         let before = self.calls.len();
-        self.calls.extend(message.tool_uses().cloned().map(ToolCall::new));
+        let calls = message.tool_uses().cloned().map(ToolCall::new);
+        self.calls.extend(calls.enumerate().map(|(place, call)| call.numbered(before + place)));
         self.progress.round = self.calls.len() - before;
         self.message = Some(message);
         if self.progress.round == 0 {

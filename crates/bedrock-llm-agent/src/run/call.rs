@@ -63,6 +63,8 @@ impl ToolCallState {
 pub struct ToolCall {
     #[serde(flatten)]
     request: ToolUseBlock,
+    /// Its place among the run's calls: ids may come again in later rounds.
+    number: usize,
     state: ToolCallState,
     starts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +97,7 @@ impl ToolCall {
     pub fn new(request: ToolUseBlock) -> Self {
         Self {
             request,
+            number: 0,
             state: ToolCallState::Pending,
             starts: 0,
             failure: None,
@@ -127,6 +130,11 @@ impl ToolCall {
     #[must_use]
     pub fn request(&self) -> &ToolUseBlock {
         &self.request
+    }
+
+    /// Whether another record is of the same call, at another time.
+    pub(crate) fn is_same_call(&self, other: &Self) -> bool {
+        (self.number, self.id()) == (other.number, other.id())
     }
 
     /// Where it is.
@@ -170,6 +178,11 @@ impl ToolCall {
     #[must_use]
     pub fn used(&self) -> &ModelUse {
         &self.used
+    }
+
+    pub(super) fn numbered(mut self, number: usize) -> Self {
+        self.number = number;
+        self
     }
 
     pub(super) fn charge(&mut self, used: &ModelUse) {
@@ -252,6 +265,8 @@ impl std::fmt::Debug for ToolCall {
 struct Written {
     #[serde(flatten)]
     request: ToolUseBlock,
+    #[serde(default)]
+    number: usize,
     state: ToolCallState,
     starts: u32,
     failure: Option<String>,
@@ -267,7 +282,8 @@ impl TryFrom<Written> for ToolCall {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { request, state, starts, failure, question, is_approved, result, used } = written;
+        let Written { request, number, state, starts, failure, question, is_approved, result, used } =
+            written;
         let id = &request.tool_use_id;
         if state.is_final() != result.is_some() {
             return Err(format!(
@@ -288,6 +304,6 @@ impl TryFrom<Written> for ToolCall {
         if matches!(state, ToolCallState::Running | ToolCallState::Complete) && starts == 0 {
             return Err(format!("tool call {id} is {} but never began", state.as_str()));
         }
-        Ok(Self { request, state, starts, failure, question, is_approved, result, used })
+        Ok(Self { request, number, state, starts, failure, question, is_approved, result, used })
     }
 }

@@ -46,6 +46,11 @@ impl Run {
         Ok(())
     }
 
+    /// The memory used models, for the budget.
+    pub(crate) fn charge_memory(&mut self, used: &ModelUse) {
+        self.progress.charge_memory(used);
+    }
+
     /// A call begins to run, or to run again after it was interrupted.
     ///
     /// # Errors

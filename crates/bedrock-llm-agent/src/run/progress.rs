@@ -24,6 +24,8 @@ pub struct Progress {
     pub(super) cost: Option<Cost>,
     #[serde(default, skip_serializing_if = "ModelUse::is_nothing")]
     pub(super) used_by_tools: ModelUse,
+    #[serde(default)]
+    pub(super) used_by_memory: ModelUse,
     pub(super) time: Duration,
     /// How often more tokens were asked for, and how many at last.
     pub(super) grown: u32,
@@ -49,6 +51,7 @@ impl Progress {
             usage: Usage::default(),
             cost: Some(Cost::default()),
             used_by_tools: ModelUse::default(),
+            used_by_memory: ModelUse::default(),
             time: Duration::ZERO,
             grown: 0,
             max_tokens: None,
@@ -70,6 +73,11 @@ impl Progress {
         self.cost = self.cost.zip(used.cost).map(|(sum, more)| sum + more);
     }
 
+    pub(super) fn charge_memory(&mut self, used: &ModelUse) {
+        self.used_by_memory.add(used);
+        self.cost = self.cost.zip(used.cost).map(|(sum, more)| sum + more);
+    }
+
     /// What the run is held to.
     #[must_use]
     pub fn limits(&self) -> &RunLimits {
@@ -82,7 +90,7 @@ impl Progress {
         self.iterations
     }
 
-    /// What all answers used together, without what tools used.
+    /// What all answers used together, without what tools and the memory used.
     #[must_use]
     pub fn usage(&self) -> &Usage {
         &self.usage
@@ -94,7 +102,13 @@ impl Progress {
         &self.used_by_tools
     }
 
-    /// What the answers and the tools cost; `None` where a price is not known.
+    /// What the memory used of models.
+    #[must_use]
+    pub fn used_by_memory(&self) -> &ModelUse {
+        &self.used_by_memory
+    }
+
+    /// What the answers, the tools and the memory cost; `None` where a price is not known.
     #[must_use]
     pub fn cost(&self) -> Option<Cost> {
         self.cost
@@ -127,7 +141,8 @@ impl Progress {
             Some(cost) => cost >= most,
             None => self.iterations > 0,
         };
-        let used = self.usage.total().saturating_add(self.used_by_tools.usage.total());
+        let used = [&self.usage, &self.used_by_tools.usage, &self.used_by_memory.usage];
+        let used = used.into_iter().fold(0_u64, |sum, usage| sum.saturating_add(usage.total()));
         if self.iterations >= self.limits.max_iterations {
             Some(AgentStop::MaxIterations)
         } else if tokens.is_some_and(|most| used >= most) {

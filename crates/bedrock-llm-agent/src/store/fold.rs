@@ -56,16 +56,44 @@ pub(super) fn conversation(context: Vec<Message>, messages: Vec<Message>) -> Res
     Ok(conversation)
 }
 
-/// Each call as it was recorded last, in the order in which they came. Some models count their calls anew in each round:
-/// a call with the id of one that is done is another.
+/// Each call as it was recorded last, in the order in which they came.
 fn latest(recorded: Vec<ToolCall>) -> Vec<ToolCall> {
     let mut calls: Vec<ToolCall> = Vec::with_capacity(recorded.len());
     for call in recorded {
-        match calls.iter_mut().rfind(|known| known.id() == call.id()) {
-            Some(known) if *known == call => {}
-            Some(known) if !known.state().is_final() => *known = call,
-            _ => calls.push(call),
+        match calls.iter_mut().rfind(|known| known.is_same_call(&call)) {
+            Some(known) => *known = call,
+            None => calls.push(call),
         }
     }
     calls
+}
+
+#[cfg(test)]
+mod tests {
+    use bedrock_llm_schema::{ChatResponse, Message, Role, StopReason, ToolUseBlock, Usage};
+    use serde_json::json;
+
+    use super::*;
+    use crate::run::{Run, RunLimits};
+
+    /// Equal calls with equal ids, refused in two rounds, are two.
+    #[test]
+    fn calls_that_look_alike_are_told_apart_by_their_place() {
+        let mut conversation = Conversation::new();
+        conversation.push("Do it.").unwrap();
+        let mut run =
+            Run::new(conversation, RunLimits { max_repeats: None, ..RunLimits::default() }).unwrap();
+        let mut recorded = Vec::new();
+        for _ in 0..2 {
+            let calls = ["1", "2"].map(|id| ToolUseBlock::new(id, "look", json!({})));
+            let answer = Message::new(Role::Assistant, calls);
+            run.step();
+            run.answered(ChatResponse::new(answer, StopReason::ToolUse, Usage::new(1, 1)), None).unwrap();
+            run.deny("1", "no").unwrap();
+            recorded.extend_from_slice(run.round());
+            run.deny("2", "no").unwrap();
+            recorded.extend_from_slice(run.round());
+        }
+        assert_eq!(latest(recorded), run.calls());
+    }
 }

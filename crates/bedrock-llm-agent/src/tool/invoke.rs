@@ -133,6 +133,10 @@ async fn attempt_all(
 }
 
 async fn attempt(entry: &Entry, arguments: Value, context: Context) -> Result<ToolOutput, ToolError> {
+    // a sync tool cannot be dropped: it sees that nobody waits for this attempt any more
+    let attempt = context.cancellation().child_token();
+    let _over = attempt.clone().drop_guard();
+    let context = context.with_cancellation(attempt);
     // a tool may panic before it gives its future
     let working = AssertUnwindSafe(async { entry.tool.call(arguments, context).await }).catch_unwind();
     let outcome = match entry.policy.timeout {

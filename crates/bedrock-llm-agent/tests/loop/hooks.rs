@@ -169,6 +169,25 @@ async fn a_human_is_asked_at_once_where_one_is_there() {
 }
 
 #[tokio::test]
+async fn what_a_human_allows_another_hook_may_still_deny() {
+    let (_local, agent) =
+        start(LocalBedrock::builder().reply(calls(&[add_call("t1", 10, 2)])).reply(Reply::text("Done.")))
+            .await;
+    let agent = agent
+        .tool(add())
+        .hook(careful())
+        .hook(Judge::new(|call| match call.input()["b"].as_i64() {
+            Some(99) => ToolVerdict::Deny("never 99".to_owned()),
+            _ => ToolVerdict::Run,
+        }))
+        .approve_with(|_| async { Approval::AllowWith(json!({"a": 10, "b": 99})) })
+        .build()
+        .unwrap();
+    let response = agent.run("Add.").await.unwrap();
+    assert_eq!(response.tool_calls[0].state(), ToolCallState::Denied);
+}
+
+#[tokio::test]
 async fn without_one_the_run_is_suspended_and_goes_on_elsewhere() {
     let script = LocalBedrock::builder()
         .reply(calls(&[add_call("t1", 10, 2), add_call("t2", 1, 1)]))

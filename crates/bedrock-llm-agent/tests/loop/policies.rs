@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bedrock_llm_agent::agent::{Hook, ModelVerdict};
-use bedrock_llm_agent::run::{AgentStop, OnMaxTokens, Run, Spent, ToolCallState};
+use bedrock_llm_agent::agent::{Hook, ModelVerdict, ToolVerdict};
+use bedrock_llm_agent::run::{AgentStop, OnMaxTokens, Run, Spent, ToolCall, ToolCallState};
 use bedrock_llm_agent::{AgentEvent, Context, ToolResult, tool_fn};
 use bedrock_llm_local::{LocalBedrock, Reply};
-use bedrock_llm_schema::{ChatRequest, StopReason, StreamEvent, ToolChoice, Usage};
+use bedrock_llm_schema::{
+    ChatRequest, ChatResponse, StopReason, StreamEvent, ToolChoice, ToolResultBlock, Usage,
+};
 use serde_json::json;
 use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +68,82 @@ async fn one_at_a_time_where_that_is_wanted() {
     let (events, _) = events(&agent, "Work.").await;
     assert_eq!(peak.load(Ordering::SeqCst), 1);
     assert_eq!(events[3..7], ["started t1", "complete t1", "started t2", "complete t2"].map(str::to_owned));
+}
+
+/// A hook that never comes to an end, at one of its places.
+struct Stuck(&'static str);
+
+impl Stuck {
+    async fn wait(&self, place: &str, token: &CancellationToken) {
+        if self.0 == place {
+            token.cancel();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+struct StuckAt(Stuck, CancellationToken);
+
+impl Hook for StuckAt {
+    async fn before_model(&self, _request: &mut ChatRequest, _run: &Run) -> ModelVerdict {
+        self.0.wait("before model", &self.1).await;
+        ModelVerdict::Go
+    }
+
+    async fn after_model(&self, _response: &mut ChatResponse, _run: &Run) -> ModelVerdict {
+        self.0.wait("after model", &self.1).await;
+        ModelVerdict::Go
+    }
+
+    async fn before_tool(&self, _call: &ToolCall, _run: &Run) -> ToolVerdict {
+        self.0.wait("before tool", &self.1).await;
+        ToolVerdict::Run
+    }
+
+    async fn after_tool(&self, _call: &ToolCall, _result: &mut ToolResultBlock, _run: &Run) {
+        self.0.wait("after tool", &self.1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_hangs_can_be_cancelled_anywhere() {
+    for (place, turns, state) in [
+        ("before model", 1, None),
+        ("after model", 3, Some(ToolCallState::Cancelled)),
+        ("before tool", 3, Some(ToolCallState::Cancelled)),
+        ("after tool", 3, Some(ToolCallState::Complete)),
+    ] {
+        let (_local, agent) = start(LocalBedrock::builder().reply(calls(&[add_call("t1", 1, 2)]))).await;
+        let token = CancellationToken::new();
+        let hook = StuckAt(Stuck(place), token.clone());
+        let agent = agent.tool(add()).hook(hook).build().unwrap().with_cancellation(token);
+        let response = agent.run("Add.").await.unwrap();
+        assert_eq!(response.stop, AgentStop::Cancelled, "{place}");
+        assert_eq!(response.run.conversation().messages().len(), turns, "{place}");
+        assert_eq!(response.tool_calls.first().map(ToolCall::state), state, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_cannot_be_dropped_sees_that_nobody_waits() {
+    let (_local, agent) = start(LocalBedrock::builder().reply(calls(&[("t1", "block", json!({}))]))).await;
+    let (begun, ended) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (has_begun, has_ended) = (Arc::clone(&begun), Arc::clone(&ended));
+    let tool = tool_fn("block", "Waits until nobody does.", move |_: Anything, context: Context| {
+        let (begun, ended) = (Arc::clone(&has_begun), Arc::clone(&has_ended));
+        tokio::spawn(async move {
+            begun.wait().await;
+            context.cancellation().cancelled().await;
+            ended.wait().await;
+        });
+        std::future::pending::<ToolResult<String>>()
+    });
+    let agent = agent.tool(tool).build().unwrap();
+    tokio::select! {
+        _ = agent.run("Block.") => unreachable!("the tool never answers"),
+        _ = begun.wait() => {}
+    }
+    ended.wait().await;
 }
 
 #[tokio::test]

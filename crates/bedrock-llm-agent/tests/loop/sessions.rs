@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use bedrock_llm_agent::agent::{AgentErrorKind, Hook, OnInterrupted, Resume, ToolVerdict};
+use bedrock_llm_agent::agent::{AgentErrorKind, Approval, Hook, OnInterrupted, Resume, ToolVerdict};
 use bedrock_llm_agent::memory::Window;
 use bedrock_llm_agent::run::{AgentStop, Run, ToolCall, ToolCallState};
 use bedrock_llm_agent::store::{Conflict, MemoryStore, OnConflict, StateStore as _, StoreError, Turn};
@@ -115,6 +115,42 @@ async fn what_cannot_be_said_ends_no_run() {
     assert!(agent.run("").await.is_err());
     let response = agent.run(Resume::session().allow("t1")).await.unwrap();
     assert_eq!(response.text(), "3.");
+}
+
+#[tokio::test]
+async fn what_has_run_is_kept_before_a_human_is_asked() {
+    struct AskForSums;
+    impl Hook for AskForSums {
+        async fn before_tool(&self, call: &ToolCall, _run: &Run) -> ToolVerdict {
+            if call.name() == "add" { ToolVerdict::Ask("May it?".to_owned()) } else { ToolVerdict::Run }
+        }
+    }
+    let (_local, agent) = start(
+        LocalBedrock::builder()
+            .reply(calls(&[("t1", "pay", json!({})), add_call("t2", 1, 2)]))
+            .reply(Reply::text("Paid.")),
+    )
+    .await;
+    let store = MemoryStore::new();
+    let seen = store.clone();
+    let (pay, _) = counting("pay");
+    let agent = agent
+        .tool(pay.idempotent(false))
+        .tool(add())
+        .hook(AskForSums)
+        .approve_with(move |_| {
+            let seen = seen.clone();
+            async move {
+                let session = seen.load("s").await.unwrap().unwrap();
+                assert_eq!(session.calls[0].state(), ToolCallState::Complete);
+                Approval::Allow
+            }
+        })
+        .store(store)
+        .session("s")
+        .build()
+        .unwrap();
+    assert_eq!(agent.run("Pay.").await.unwrap().text(), "Paid.");
 }
 
 #[tokio::test]

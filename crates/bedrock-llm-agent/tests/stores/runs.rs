@@ -79,9 +79,11 @@ pub(crate) async fn calls_are_those_of_the_run(place: &Place) -> Outcome {
         named("c", ToolCallState::Pending),
     ];
     assert_eq!(states().await?, expected);
-    // what is told twice is one call; a new one may have an old id
+    // what is told twice is one call; a new one, with its own place in the run, may have an old id
     let mut turn = Turn::default();
-    turn.calls = vec![call("b", "complete")?, call("a", "failed")?, call("a", "pending")?];
+    let mut again = json!(call("a", "pending")?);
+    again["number"] = json!(3);
+    turn.calls = vec![call("b", "complete")?, call("a", "failed")?, serde_json::from_value(again)?];
     version = store.append("s", version, turn).await?;
     let expected = [
         named("a", ToolCallState::Failed),
