@@ -11,13 +11,17 @@ use super::hook::ModelVerdict;
 use super::prompted::{Shown, in_words, next_number, with_calls};
 use super::{AgentError, AgentErrorKind, AgentEvent};
 use crate::memory::MemoryContext;
-use crate::run::{AgentStop, ModelUse, Run};
+use crate::run::{AgentStop, ModelUse, Run, Step};
 
 impl Drive {
     pub(super) async fn ask_model(&mut self, run: &mut Run) -> Result<(), AgentError> {
         // results of tools are kept before anything else can fail
         self.commit(run).await?;
         self.prune(run).await?;
+        // what the memory used counts too
+        if run.step() != Step::CallModel {
+            return Ok(());
+        }
         let mut request = self.request(run);
         for hook in &self.agent.shared.hooks {
             match self.wait(run, hook.before_model(&mut request, run)).await {

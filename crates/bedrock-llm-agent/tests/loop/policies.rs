@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bedrock_llm_agent::agent::{Hook, ModelVerdict, ToolVerdict};
+use bedrock_llm_agent::memory::{Memory, MemoryContext, MemoryUpdate};
 use bedrock_llm_agent::run::{AgentStop, OnMaxTokens, Run, Spent, ToolCall, ToolCallState};
 use bedrock_llm_agent::{AgentEvent, Context, ToolResult, tool_fn};
 use bedrock_llm_local::{LocalBedrock, Reply};
 use bedrock_llm_schema::{
-    ChatRequest, ChatResponse, StopReason, StreamEvent, ToolChoice, ToolResultBlock, Usage,
+    ChatRequest, ChatResponse, Conversation, Error, StopReason, StreamEvent, ToolChoice, ToolResultBlock,
+    Usage,
 };
 use serde_json::json;
 use tokio::sync::Barrier;
@@ -68,6 +70,31 @@ async fn one_at_a_time_where_that_is_wanted() {
     let (events, _) = events(&agent, "Work.").await;
     assert_eq!(peak.load(Ordering::SeqCst), 1);
     assert_eq!(events[3..7], ["started t1", "complete t1", "started t2", "complete t2"].map(str::to_owned));
+}
+
+#[tokio::test]
+async fn what_a_memory_uses_counts_against_the_budget() {
+    struct Costly;
+    impl Memory for Costly {
+        async fn prune(
+            &self,
+            _conversation: &mut Conversation,
+            _context: &MemoryContext<'_>,
+        ) -> Result<Vec<MemoryUpdate>, Error> {
+            let mut update = MemoryUpdate::of("costly");
+            (update.usage, update.cost) = (Some(Usage::new(900, 100)), "0.5".parse().ok());
+            Ok(vec![update])
+        }
+    }
+    let (local, agent) = start(LocalBedrock::builder()).await;
+    let response = agent.memory(Costly).max_tokens_used(1000).build().unwrap().run("Hi").await.unwrap();
+    assert_eq!(response.stop, AgentStop::Budget(Spent::Tokens));
+    assert_eq!(response.cost, "0.5".parse().ok());
+    assert_eq!(response.total_usage().total(), 1000);
+    assert_eq!(local.received().len(), 0, "nothing more is asked");
+    let (_local, agent) = start(LocalBedrock::builder()).await;
+    let agent = agent.memory(Costly).max_cost("0.4".parse().unwrap()).build().unwrap();
+    assert_eq!(agent.run("Hi").await.unwrap().stop, AgentStop::Budget(Spent::Cost));
 }
 
 /// A hook that never comes to an end, at one of its places.
