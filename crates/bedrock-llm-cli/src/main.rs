@@ -8,6 +8,7 @@ mod connect;
 mod demo;
 mod embed;
 mod interrupt;
+mod lines;
 mod lint;
 mod local;
 mod models;

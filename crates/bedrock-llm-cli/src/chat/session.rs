@@ -1,10 +1,9 @@
 //! A conversation at the terminal. Ctrl-C ends an answer, not the session; Ctrl-D ends the session.
 
 use bedrock_llm_schema::{ChatRequest, Message, Role};
-use rustyline::DefaultEditor;
-use rustyline::error::ReadlineError;
 
 use super::turn::Turn;
+use crate::lines::Lines;
 use crate::print;
 
 pub(crate) async fn run(
@@ -14,23 +13,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let source = if turn.connected.is_local() { " (local endpoint)" } else { "" };
     eprintln!("Talking to {}{source}. Ctrl-C ends an answer, Ctrl-D the conversation.", request.model);
-    let mut editor = DefaultEditor::new()?;
-    loop {
-        // the editor blocks its thread while somebody types
-        let (returned, line) = tokio::task::spawn_blocking(move || {
-            let line = editor.readline("> ");
-            (editor, line)
-        })
-        .await?;
-        editor = returned;
-        let line = match line {
-            Ok(line) if line.trim().is_empty() => continue,
-            Ok(line) => line,
-            Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        let _ = editor.add_history_entry(&line);
+    let mut lines = Lines::new()?;
+    while let Some((line, rest)) = lines.next().await? {
+        lines = rest;
 
         let before = request.messages.len();
         let mut question =
@@ -51,4 +36,5 @@ pub(crate) async fn run(
             }
         }
     }
+    Ok(())
 }
