@@ -13,6 +13,8 @@ use crate::run::Run;
 #[non_exhaustive]
 pub enum AgentInput {
     /// The user says this: in the agent's session where it has one, else in a new conversation.
+    /// Where a session's last run ended with results of tools, as one that a tool stopped does, a short turn of the assistant's
+    /// closes it first.
     Say(Message),
     /// This conversation, whose last turn is the user's. A session's own is set aside for it: it is its context from now on.
     Converse(Conversation),
