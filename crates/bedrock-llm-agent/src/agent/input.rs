@@ -110,3 +110,31 @@ impl From<Resume> for AgentInput {
         Self::Resume(resume)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ToolOutput;
+    use crate::agent::ToolVerdict;
+
+    #[test]
+    fn debug_shows_nothing_that_was_said() {
+        let mut conversation = Conversation::new();
+        conversation.push("secret").unwrap();
+        let resume =
+            Resume::session().approval("t1", Approval::AllowWith(json!("secret"))).deny("t2", "secret");
+        let shown = [
+            format!("{:?}", AgentInput::from("secret")),
+            format!("{:?}", AgentInput::from(conversation)),
+            format!("{:?}", AgentInput::from(resume)),
+            format!("{:?}", ToolVerdict::RunWith(json!("secret"))),
+            format!("{:?}", ToolVerdict::Answer(ToolOutput::text("secret"))),
+            format!("{:?}", ToolOutput::text("secret")),
+        ];
+        for shown in shown {
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+    }
+}
