@@ -1,0 +1,128 @@
+//! What goes wrong with one item, and where.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a node may fail with: any error, or a sentence (`"no title".into()`).
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The failure of one item: which node it was in, which item it was, and why.
+///
+/// Cheap to clone and one pointer wide. The cause is [`Error::source`]; the item itself is not part of it.
+#[derive(Clone)]
+pub struct ItemError(Arc<Inner>);
+
+struct Inner {
+    node: Arc<str>,
+    index: u64,
+    cause: SharedError,
+}
+
+impl ItemError {
+    /// A failure in `node`. If the cause is itself the failure of a node inside, the path names both.
+    pub(crate) fn new(node: &Arc<str>, index: u64, cause: BoxError) -> Self {
+        let (node, cause) = match cause.downcast::<ItemError>() {
+            Ok(inner) => (format!("{node}/{}", inner.node()).into(), inner.0.cause.clone()),
+            Err(cause) => (Arc::clone(node), SharedError::new(cause)),
+        };
+        Self(Arc::new(Inner { node, index, cause }))
+    }
+
+    /// The name of the node that failed; `outer/inner` for a node of a pipeline that is itself a node.
+    #[must_use]
+    pub fn node(&self) -> &str {
+        &self.0.node
+    }
+
+    /// The place of the input in the stream that was run, from 0; 0 for [`Pipeline::execute`](crate::Pipeline::execute).
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.0.index
+    }
+
+    /// Why it failed: what the node's function returned, or a [`Panicked`].
+    #[must_use]
+    pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0.cause.0
+    }
+
+    /// Whether the node's function panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        self.cause().is::<Panicked>()
+    }
+}
+
+impl fmt::Debug for ItemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ItemError")
+            .field("node", &self.0.node)
+            .field("index", &self.0.index)
+            .field("cause", &self.0.cause.0)
+            .finish()
+    }
+}
+
+impl fmt::Display for ItemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node `{}` failed on item {}", self.0.node, self.0.index)
+    }
+}
+
+impl Error for ItemError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.cause())
+    }
+}
+
+/// One error for several items, as when a whole batch fails.
+#[derive(Clone)]
+pub(crate) struct SharedError(Arc<dyn Error + Send + Sync>);
+
+impl SharedError {
+    /// The error, shared; one that is shared already is not wrapped again.
+    pub(crate) fn new(cause: BoxError) -> Self {
+        match cause.downcast::<Self>() {
+            Ok(shared) => *shared,
+            Err(cause) => Self(Arc::from(cause)),
+        }
+    }
+}
+
+impl fmt::Debug for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for SharedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// A node's function panicked; the other items go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the node's function panicked: {message}")]
+pub struct Panicked {
+    message: String,
+}
+
+impl Panicked {
+    pub(crate) fn new(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "(no message)".to_owned());
+        Self { message }
+    }
+}

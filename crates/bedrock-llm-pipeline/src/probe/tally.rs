@@ -1,0 +1,185 @@
+//! Counting and timing, cheap enough for nodes that take nanoseconds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Counters, EventKind, Probe, locked};
+use crate::{BoxError, ItemError};
+
+/// A node slower than this has every item timed; a quicker one, one in [`SAMPLE`].
+const SLOW: Duration = Duration::from_micros(10);
+const SAMPLE: u64 = 256;
+
+/// Counts for one node: in a run, into counters of its own, which this alone writes, so that a count is a plain store;
+/// for single calls, into the shared ones.
+#[derive(Debug)]
+pub struct Tally {
+    probe: Arc<Probe>,
+    counters: Arc<Counters>,
+    /// Whether others write the counters too.
+    shared: bool,
+    slow: AtomicBool,
+    panicked: AtomicBool,
+}
+
+/// An item in a node, when it is timed or told of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    at: Instant,
+    /// How many items this one stands for.
+    weight: u64,
+}
+
+impl Tally {
+    /// For a run. Only one task may count with it at a time.
+    pub(crate) fn of_run(probe: &Arc<Probe>) -> Self {
+        let own = Arc::new(Counters::default());
+        locked(&probe.runs).push(Arc::clone(&own));
+        Self::new(probe, own, false)
+    }
+
+    /// For single calls, of any number of tasks at once.
+    pub(crate) fn of_call(probe: &Arc<Probe>) -> Self {
+        Self::new(probe, Arc::clone(&probe.counters), true)
+    }
+
+    fn new(probe: &Arc<Probe>, counters: Arc<Counters>, shared: bool) -> Self {
+        probe.since.get_or_init(Instant::now);
+        Self {
+            probe: Arc::clone(probe),
+            counters,
+            shared,
+            slow: AtomicBool::new(true),
+            panicked: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    fn add(&self, counter: &AtomicU64, count: u64) -> u64 {
+        if self.shared {
+            counter.fetch_add(count, Relaxed).wrapping_add(count)
+        } else {
+            // one writer: no other store can come between
+            let new = counter.load(Relaxed).wrapping_add(count);
+            counter.store(new, Relaxed);
+            new
+        }
+    }
+
+    /// An item enters; what is given goes to [`leave`](Self::leave).
+    #[inline]
+    pub(crate) fn enter(&self, index: u64) -> Option<Started> {
+        let entered = self.add(&self.counters.entered, 1);
+        let notable = self.slow.load(Relaxed) || entered.is_multiple_of(SAMPLE) || self.probe.is_watched();
+        if notable { Some(self.start(index)) } else { None }
+    }
+
+    #[cold]
+    fn start(&self, index: u64) -> Started {
+        self.probe.emit(Some(index), EventKind::Started);
+        let weight = if self.slow.load(Relaxed) || self.probe.is_watched() { 1 } else { SAMPLE };
+        Started { at: Instant::now(), weight }
+    }
+
+    /// An item leaves; an error gets the node's name.
+    #[inline]
+    pub(crate) fn leave<T>(
+        &self,
+        index: u64,
+        started: Option<Started>,
+        outcome: Result<T, BoxError>,
+    ) -> Result<T, ItemError> {
+        if let Some(started) = started {
+            let took = self.time(started);
+            if outcome.is_ok() {
+                self.probe.emit(Some(index), EventKind::Finished { took });
+            }
+        }
+        match outcome {
+            Ok(value) => {
+                self.give(1);
+                Ok(value)
+            }
+            Err(cause) => Err(self.fail(index, cause)),
+        }
+    }
+
+    /// This many values come out.
+    #[inline]
+    pub(crate) fn give(&self, count: u64) {
+        self.add(&self.counters.left, count);
+    }
+
+    /// An item failed.
+    #[cold]
+    pub(crate) fn fail(&self, index: u64, cause: BoxError) -> ItemError {
+        self.add(&self.counters.failed, 1);
+        let error = ItemError::new(self.probe.name(), index, cause);
+        self.probe.emit(Some(index), EventKind::Failed { error: error.clone() });
+        error
+    }
+
+    /// Ends the timing of an item.
+    #[cold]
+    pub(crate) fn time(&self, started: Started) -> Duration {
+        let took = started.at.elapsed();
+        self.slow.store(took >= SLOW, Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.add(&self.counters.busy_nanos, nanos.saturating_mul(started.weight));
+        self.probe.record(took);
+        took
+    }
+
+    /// Notes, while a panic goes through, that it came from this node.
+    pub(crate) fn watch_panic(&self) -> PanicWatch<'_> {
+        PanicWatch(self)
+    }
+
+    /// Whether a panic came from this node since it was last asked.
+    pub(crate) fn take_panicked(&self) -> bool {
+        self.panicked.swap(false, Relaxed)
+    }
+}
+
+/// Held while a node works, and [disarmed](PanicWatch::disarm) when it comes back.
+pub(crate) struct PanicWatch<'a>(&'a Tally);
+
+impl PanicWatch<'_> {
+    pub(crate) fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for PanicWatch<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.panicked.store(true, Relaxed);
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if !self.shared {
+            let mut runs = locked(&self.probe.runs);
+            runs.retain(|run| !Arc::ptr_eq(run, &self.counters));
+            self.probe.counters.take_in(&self.counters);
+        }
+    }
+}
+
+impl Probe {
+    /// A cache answered, or did not. Callers share the counters.
+    pub(crate) fn cache(&self, hit: bool) {
+        if hit {
+            self.counters.cache_hits.fetch_add(1, Relaxed);
+            self.emit(None, EventKind::Cached);
+        } else {
+            self.counters.cache_misses.fetch_add(1, Relaxed);
+        }
+    }
+}
