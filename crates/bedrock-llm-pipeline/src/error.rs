@@ -23,9 +23,10 @@ struct Inner {
 impl ItemError {
     /// A failure in `node`. If the cause is itself the failure of a node inside, the path names both.
     pub(crate) fn new(node: &Arc<str>, index: u64, cause: BoxError) -> Self {
-        let (node, cause) = match cause.downcast::<ItemError>() {
-            Ok(inner) => (format!("{node}/{}", inner.node()).into(), inner.0.cause.clone()),
-            Err(cause) => (Arc::clone(node), SharedError::new(cause)),
+        let cause = SharedError::new(cause);
+        let (node, cause) = match cause.0.downcast_ref::<Self>() {
+            Some(inner) => (format!("{node}/{}", inner.node()).into(), inner.0.cause.clone()),
+            None => (Arc::clone(node), cause),
         };
         Self(Arc::new(Inner { node, index, cause }))
     }
@@ -107,6 +108,43 @@ impl Error for SharedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
     }
+}
+
+/// A setting that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` {problem}")]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// The setting.
+    pub field: &'static str,
+    /// What is wrong with it, and what it must be.
+    pub problem: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        Self { field, problem: problem.into() }
+    }
+}
+
+/// A batch failed for a reason that is not its function's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// The function must give one result for each item, in the order of the items.
+    #[error("the batch's function gave {given} results for {items} items")]
+    WrongLength {
+        /// How many results it gave.
+        given: usize,
+        /// How many items it had been given.
+        items: usize,
+    },
+    /// Single items are gathered by a task, which a Tokio runtime must run.
+    #[error("a batch of single items needs a Tokio runtime: call it inside one")]
+    NoRuntime,
+    /// The runtime in which the batch was gathered was shut down.
+    #[error("the runtime that ran the batch was shut down")]
+    ShutDown,
 }
 
 /// A node's function panicked; the other items go on.

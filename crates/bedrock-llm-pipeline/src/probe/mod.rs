@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 pub use events::{Event, EventKind, Events};
 pub use stats::{NodeStats, PipelineStats};
-pub(crate) use tally::Tally;
+pub(crate) use tally::{Started, Tally};
 
 /// The numbers of one node. Those of a run have one writer, see [`Tally`].
 #[derive(Debug, Default)]
@@ -109,7 +109,8 @@ impl Probe {
         locked(&self.queues).iter().filter_map(Weak::upgrade).map(|queue| queue.depth()).sum()
     }
 
-    fn record(&self, took: Duration) {
+    /// This many items took that long.
+    fn record(&self, took: Duration, items: u64) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let mut times = locked(&self.times);
         // two significant digits: 1 % is enough for a quantile, and keeps it small
@@ -117,7 +118,7 @@ impl Probe {
             Ok(times) => times,
             Err(error) => unreachable!("two significant digits are within 0 to 5: {error}"),
         });
-        times.saturating_record(nanos.max(1));
+        times.saturating_record_n(nanos.max(1), items);
     }
 
     /// Whether anyone asked for events.

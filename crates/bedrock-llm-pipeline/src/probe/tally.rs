@@ -107,6 +107,42 @@ impl Tally {
         }
     }
 
+    /// A batch enters; what is given goes to [`leave_batch`](Self::leave_batch).
+    pub(crate) fn enter_batch(
+        &self,
+        indexes: impl Iterator<Item = u64>,
+        size: usize,
+        full: bool,
+    ) -> Option<Started> {
+        let entering = size as u64;
+        let entered = self.add(&self.counters.entered, entering);
+        let each = self.slow.load(Relaxed) || self.probe.is_watched();
+        if self.probe.is_watched() {
+            for index in indexes {
+                self.probe.emit(Some(index), EventKind::Started);
+            }
+            self.probe.emit(None, EventKind::BatchFlushed { size, full });
+        }
+        let notable = each || entered / SAMPLE != entered.wrapping_sub(entering) / SAMPLE;
+        let weight = if each { 1 } else { (SAMPLE / entering.max(1)).max(1) };
+        notable.then(|| Started { at: Instant::now(), weight })
+    }
+
+    /// A batch's function has answered: each of its items took that long.
+    pub(crate) fn leave_batch(&self, started: Started, size: usize) -> Duration {
+        let took = self.busy(started);
+        self.probe.record(took, size as u64);
+        took
+    }
+
+    /// An item of a batch comes out.
+    #[inline]
+    pub(crate) fn finished(&self, index: u64, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.probe.emit(Some(index), EventKind::Finished { took });
+        }
+    }
+
     /// This many values come out.
     #[inline]
     pub(crate) fn give(&self, count: u64) {
@@ -125,11 +161,16 @@ impl Tally {
     /// Ends the timing of an item.
     #[cold]
     pub(crate) fn time(&self, started: Started) -> Duration {
+        let took = self.busy(started);
+        self.probe.record(took, 1);
+        took
+    }
+
+    fn busy(&self, started: Started) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.add(&self.counters.busy_nanos, nanos.saturating_mul(started.weight));
-        self.probe.record(took);
         took
     }
 

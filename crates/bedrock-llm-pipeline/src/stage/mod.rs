@@ -18,6 +18,7 @@ use futures_core::Stream;
 pub use boxed::{BoxOne, BoxStage};
 pub use expand::Expand;
 pub(crate) use guard::{attempt, guarded};
+pub(crate) use overtaking::Overtaking;
 pub use parallel::{Concurrency, Parallel};
 pub use segment::{Chain, Identity, Link, Segment};
 
