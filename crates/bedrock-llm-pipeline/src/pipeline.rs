@@ -114,8 +114,8 @@ where
 {
     /// Takes a stream of items through, by the defaults of [`Runner`]: results in order, each failure in its place.
     ///
-    /// Nodes with several items at once, and batches, work in tasks of their own with a bounded queue behind each, so
-    /// memory does not grow with the input, and a slow reader slows the source. Dropping the stream ends them all.
+    /// Nodes with several items at once work in tasks of their own with a bounded queue behind each, so memory does
+    /// not grow with the input, and a slow reader slows the source. Dropping the stream ends them all.
     /// Outside a Tokio runtime everything works while the stream is read.
     pub fn run<I>(&self, input: I) -> Running<Out>
     where

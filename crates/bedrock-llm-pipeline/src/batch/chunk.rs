@@ -8,6 +8,7 @@ use std::vec;
 
 use futures_core::Stream;
 use futures_util::{FutureExt as _, StreamExt as _};
+use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -97,45 +98,50 @@ impl<Out> Iterator for Chunk<Out> {
     }
 }
 
-type Chunks<Out> = Pin<Box<dyn Stream<Item = Chunk<Out>> + Send>>;
-
-/// The reading end: elements of chunks, one by one.
-pub(super) struct Reader<Out> {
-    source: Source<Out>,
-    chunk: Option<Chunk<Out>>,
-}
-
-enum Source<Out> {
-    /// Without a Tokio runtime: works when it is read.
-    Inline(Chunks<Out>),
-    Queue {
-        receiver: mpsc::Receiver<Chunk<Out>>,
-        task: AbortOnDropHandle<()>,
-        depth: Arc<Depth>,
-    },
-}
-
-/// How many elements wait.
-#[derive(Default)]
-struct Depth(AtomicUsize);
-
-impl Queue for Depth {
-    fn depth(&self) -> usize {
-        self.0.load(Relaxed)
+pin_project! {
+    /// The elements of chunks, one by one.
+    pub(super) struct Reader<S, Out> {
+        #[pin]
+        chunks: S,
+        chunk: Option<Chunk<Out>>,
     }
 }
 
-/// Lets a stream of chunks work ahead of its reader, as [`queued`](crate::stage::queued) does. Whole chunks go
-/// through the queue, which costs less than one element after another; it holds as many as the run's queue size comes
-/// to, at least one.
+impl<S, Out> Reader<S, Out> {
+    pub(super) fn new(chunks: S) -> Self {
+        Self { chunks, chunk: None }
+    }
+}
+
+impl<S: Stream<Item = Chunk<Out>>, Out> Stream for Reader<S, Out> {
+    type Item = Item<Out>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<Out>>> {
+        let mut this = self.project();
+        loop {
+            if let Some(item) = this.chunk.as_mut().and_then(Iterator::next) {
+                return Poll::Ready(Some(item));
+            }
+            *this.chunk = ready!(this.chunks.as_mut().poll_next(cx));
+            if this.chunk.is_none() {
+                return Poll::Ready(None);
+            }
+        }
+    }
+}
+
+/// Lets a stream of chunks work ahead of its reader, as [`queued`](crate::stage::queued) does with items. Whole
+/// chunks go through the queue, which costs less than one element after another; it holds as many as the run's queue
+/// size comes to, at least one.
 pub(super) fn queued<Out: Send + 'static>(
     chunks: impl Stream<Item = Chunk<Out>> + Send + 'static,
     batch_size: usize,
     probe: &Arc<Probe>,
     run: &RunContext,
-) -> Reader<Out> {
+) -> Chunks<Out> {
     let Ok(runtime) = Handle::try_current() else {
-        return Reader { source: Source::Inline(Box::pin(chunks)), chunk: None };
+        return Chunks::Inline(Box::pin(chunks));
     };
     let (sender, receiver) = mpsc::channel((run.queue / batch_size).max(1));
     let depth = Arc::new(Depth::default());
@@ -155,32 +161,35 @@ pub(super) fn queued<Out: Send + 'static>(
             }
         }
     });
-    let source = Source::Queue { receiver, task: AbortOnDropHandle::new(task), depth };
-    Reader { source, chunk: None }
+    Chunks::Queue { receiver, task: AbortOnDropHandle::new(task), depth }
 }
 
-impl<Out> Unpin for Reader<Out> {}
+/// The reading end.
+pub(super) enum Chunks<Out> {
+    /// Without a Tokio runtime: works when it is read.
+    Inline(Pin<Box<dyn Stream<Item = Chunk<Out>> + Send>>),
+    Queue {
+        receiver: mpsc::Receiver<Chunk<Out>>,
+        task: AbortOnDropHandle<()>,
+        depth: Arc<Depth>,
+    },
+}
 
-impl<Out> Stream for Reader<Out> {
-    type Item = Item<Out>;
+/// How many elements wait.
+#[derive(Default)]
+pub(super) struct Depth(AtomicUsize);
 
-    #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<Out>>> {
-        loop {
-            if let Some(item) = self.chunk.as_mut().and_then(Iterator::next) {
-                return Poll::Ready(Some(item));
-            }
-            self.chunk = ready!(self.source.poll_chunk(cx));
-            if self.chunk.is_none() {
-                return Poll::Ready(None);
-            }
-        }
+impl Queue for Depth {
+    fn depth(&self) -> usize {
+        self.0.load(Relaxed)
     }
 }
 
-impl<Out> Source<Out> {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk<Out>>> {
-        match self {
+impl<Out> Stream for Chunks<Out> {
+    type Item = Chunk<Out>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Chunk<Out>>> {
+        match &mut *self {
             Self::Inline(chunks) => chunks.as_mut().poll_next(cx),
             Self::Queue { receiver, task, depth } => {
                 if let Some(chunk) = ready!(receiver.poll_recv(cx)) {

@@ -10,6 +10,8 @@ mod function;
 mod gather;
 mod node;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -27,6 +29,10 @@ use crate::{BoxError, ConfigError, Pipeline, Stage};
 /// With a function of batches added behind `S`.
 type Batched<In, Out, S, F, Last> = Behind<In, Out, Batch<S, F, Last, Out>>;
 
+/// The same, if the settings can be.
+type MaybeBatched<In, Out, A, C, Mid, F, Last> =
+    Result<Batched<In, Out, Segment<A, C, Mid>, F, Last>, ConfigError>;
+
 impl<In, Mid, A, C, Out> Pipeline<In, Out, Segment<A, C, Mid>>
 where
     A: Stage<In, Mid>,
@@ -39,8 +45,9 @@ where
     /// fails, gives another number of results or panics, each item of the batch fails, with the same cause.
     ///
     /// [`BatchConfig`] says when a batch is handed over; a number is its size. In a run, batches are gathered of the
-    /// stream in order, and items that failed before keep their places and are in none; one batch is under way at a
-    /// time, unless [`parallel`](Pipeline::parallel) follows. Single items, by [`execute`](Pipeline::execute) or where
+    /// stream in order, and items that failed before keep their places and are in none. Without
+    /// [`parallel`](Pipeline::parallel) after it, one batch is under way at a time and none is gathered meanwhile, as
+    /// with other nodes in a row; with it, batches work in a task of their own. Single items, by [`execute`](Pipeline::execute) or where
     /// the pipeline is a node in another, are gathered from all callers at the same time: each gets its own result,
     /// one that goes away takes only its own item along, and any number of batches may be under way.
     ///
@@ -80,7 +87,7 @@ where
         self,
         config: impl Into<BatchConfig>,
         function: F,
-    ) -> Result<Batched<In, Next, Segment<A, C, Mid>, Whole<F>, Out>, ConfigError>
+    ) -> MaybeBatched<In, Next, A, C, Mid, Whole<F>, Out>
     where
         F: Fn(Vec<Out>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<Next>, E>> + Send,
@@ -117,7 +124,7 @@ where
         self,
         config: impl Into<BatchConfig>,
         function: F,
-    ) -> Result<Batched<In, Next, Segment<A, C, Mid>, Each<F>, Out>, ConfigError>
+    ) -> MaybeBatched<In, Next, A, C, Mid, Each<F>, Out>
     where
         F: Fn(Vec<Out>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<Result<Next, E>>> + Send,
@@ -127,11 +134,7 @@ where
         self.batched(config.into(), Each(function))
     }
 
-    fn batched<F, Next>(
-        self,
-        config: BatchConfig,
-        function: F,
-    ) -> Result<Batched<In, Next, Segment<A, C, Mid>, F, Out>, ConfigError>
+    fn batched<F, Next>(self, config: BatchConfig, function: F) -> MaybeBatched<In, Next, A, C, Mid, F, Out>
     where
         F: BatchFunction<Out, Next>,
         Next: Send + 'static,
@@ -141,7 +144,7 @@ where
         let probe = plan.new_probe("batch");
         plan.push(Arc::clone(&probe), Vec::new());
         let collector = Arc::new(Collector::new(function, config, probe));
-        let stage = Batch { before: self.stage, collector, concurrency: Concurrency::new(1) };
+        let stage = Batch { before: self.stage, collector, concurrency: None };
         Ok(Pipeline::behind(stage, plan))
     }
 }
@@ -160,7 +163,7 @@ where
     pub fn parallel(mut self, concurrency: impl Into<Concurrency>) -> Self {
         let concurrency = concurrency.into();
         let batch = &mut self.stage.before;
-        batch.concurrency = concurrency;
+        batch.concurrency = Some(concurrency);
         batch.collector.probe.set_width(concurrency.width.get());
         self
     }

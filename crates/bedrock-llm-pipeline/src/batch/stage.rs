@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use futures_util::future::Either;
 
-use super::chunk::{Chunk, Run, queued};
+use super::chunk::{Chunk, Reader, Run, queued};
 use super::collector::Collector;
 use super::function::{BatchFunction, Outcomes, answer, outcomes};
 use super::gather::{Gather, Gathered};
@@ -19,7 +18,8 @@ use crate::stage::{Concurrency, Item, One, Overtaking, RunContext, Stage};
 pub struct Batch<A, F, Mid, Out> {
     pub(super) before: A,
     pub(super) collector: Arc<Collector<F, Mid, Out>>,
-    pub(super) concurrency: Concurrency,
+    /// How many batches are under way, in a task of their own; without, one, as part of what reads it.
+    pub(super) concurrency: Option<Concurrency>,
 }
 
 impl<A, F, Mid, Out> fmt::Debug for Batch<A, F, Mid, Out> {
@@ -45,7 +45,7 @@ where
         S: Stream<Item = Item<In>> + Send + 'static,
     {
         let Collector { function, config, probe, .. } = &*self.collector;
-        let (config, width) = (*config, self.concurrency.width.get());
+        let config = *config;
         let function = Arc::clone(function);
         let tally = Arc::new(Tally::of_run(probe));
         let work = move |gathered: Gathered<Mid>| {
@@ -63,14 +63,15 @@ where
             }
         };
         let input = self.before.attach(input, run);
-        let chunks = if width == 1 {
-            Either::Left(Gather::new(input, config, None).then(work))
-        } else if self.concurrency.ordered {
-            Either::Right(Either::Left(Gather::new(input, config, None).map(work).buffered(width)))
+        let Some(Concurrency { width, ordered }) = self.concurrency else {
+            return Reader::new(Gather::new(input, config, None).then(work)).left_stream();
+        };
+        let chunks = if ordered {
+            Gather::new(input, config, None).map(work).buffered(width.get()).left_stream()
         } else {
             let overtaking = Arc::new(Mutex::new(Overtaking::default()));
             let gather = Gather::new(input, config, Some(Arc::clone(&overtaking)));
-            let chunks = gather.map(work).buffer_unordered(width).map(move |mut chunk| {
+            let chunks = gather.map(work).buffer_unordered(width.get()).map(move |mut chunk| {
                 let mut overtaking = locked(&overtaking);
                 for run in chunk.runs() {
                     if run.overtakes {
@@ -80,9 +81,9 @@ where
                 drop(overtaking);
                 chunk
             });
-            Either::Right(Either::Right(chunks))
+            chunks.right_stream()
         };
-        queued(chunks, config.batch_size, probe, run)
+        Reader::new(queued(chunks, config.batch_size, probe, run)).right_stream()
     }
 }
 

@@ -34,6 +34,12 @@ pub trait Chain<In, Out>: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     fn panicked<'a>(&'a self, tally: &'a Self::Tally) -> Option<&'a Tally>;
 
+    /// Puts the nodes behind a stream.
+    #[doc(hidden)]
+    fn attach<S>(&self, input: S) -> impl Stream<Item = Item<Out>> + Send + 'static + use<Self, S, In, Out>
+    where
+        S: Stream<Item = Item<In>> + Send + 'static;
+
     /// [`call`](Self::call), where a panic is an error of the node that it came from.
     #[doc(hidden)]
     fn call_guarded(
@@ -74,6 +80,13 @@ impl<T: Send + 'static> Chain<T, T> for Identity {
 
     fn panicked<'a>(&'a self, (): &'a ()) -> Option<&'a Tally> {
         None
+    }
+
+    fn attach<S>(&self, input: S) -> impl Stream<Item = Item<T>> + Send + 'static + use<T, S>
+    where
+        S: Stream<Item = Item<T>> + Send + 'static,
+    {
+        input
     }
 }
 
@@ -123,6 +136,26 @@ where
     fn panicked<'a>(&'a self, (before, tally): &'a Self::Tally) -> Option<&'a Tally> {
         self.before.panicked(before).or_else(|| tally.take_panicked().then_some(tally))
     }
+
+    fn attach<S>(
+        &self,
+        input: S,
+    ) -> impl Stream<Item = Item<Out>> + Send + 'static + use<C, N, Mid, S, In, Out>
+    where
+        S: Stream<Item = Item<In>> + Send + 'static,
+    {
+        let chain = self.clone();
+        let tally = Chain::<In, Out>::tally(self, Tally::of_run);
+        stream! {
+            let mut input = pin!(input);
+            while let Some(item) = input.next().await {
+                yield match item.split() {
+                    Ok((index, last, value)) => Item::<Out>::with(index, last, chain.call_guarded(&tally, index, value).await),
+                    Err(passing) => passing,
+                };
+            }
+        }
+    }
 }
 
 /// A stage and a chain after it.
@@ -149,18 +182,7 @@ where
     where
         S: Stream<Item = Item<In>> + Send + 'static,
     {
-        let input = self.before.attach(input, run);
-        let chain = self.chain.clone();
-        let tally = chain.tally(Tally::of_run);
-        stream! {
-            let mut input = pin!(input);
-            while let Some(item) = input.next().await {
-                yield match item.split() {
-                    Ok((index, last, value)) => Item::<Out>::with(index, last, chain.call_guarded(&tally, index, value).await),
-                    Err(passing) => passing,
-                };
-            }
-        }
+        self.chain.attach(self.before.attach(input, run))
     }
 }
 
