@@ -4,6 +4,7 @@
 //! stage that holds several items at once runs in a task of its own, with a bounded queue behind it.
 
 mod boxed;
+mod chain;
 mod expand;
 mod guard;
 mod overtaking;
@@ -16,10 +17,11 @@ use std::pin::Pin;
 use futures_core::Stream;
 
 pub use boxed::{BoxOne, BoxStage};
+pub use chain::{Chain, Identity, Link, Observed};
 pub use expand::Expand;
 pub(crate) use guard::{attempt, guarded};
 pub use parallel::{Concurrency, Parallel};
-pub use segment::{Chain, Identity, Link, Segment};
+pub use segment::Segment;
 
 use crate::ItemError;
 pub use crate::item::Item;

@@ -1,129 +1,15 @@
 //! Nodes that take one item at a time, fused.
 
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use async_stream::stream;
 use futures_core::Stream;
-use futures_util::{FutureExt as _, StreamExt as _};
+use pin_project_lite::pin_project;
 
+use super::chain::{Chain, Pass};
 use super::{Item, One, RunContext, Stage};
-use crate::probe::{Probe, Tally};
-use crate::{ItemError, Node, Panicked};
-
-/// Nodes in a row, called as one future.
-pub trait Chain<In, Out>: Clone + Send + Sync + 'static {
-    /// The counts of all nodes of the chain.
-    #[doc(hidden)]
-    type Tally: Send + Sync + 'static;
-
-    #[doc(hidden)]
-    fn tally(&self, of: fn(&Arc<Probe>) -> Tally) -> Self::Tally;
-
-    #[doc(hidden)]
-    fn call(
-        &self,
-        tally: &Self::Tally,
-        index: u64,
-        input: In,
-    ) -> impl Future<Output = Result<Out, ItemError>> + Send;
-
-    /// The node that a panic came from.
-    #[doc(hidden)]
-    fn panicked<'a>(&'a self, tally: &'a Self::Tally) -> Option<&'a Tally>;
-
-    /// [`call`](Self::call), where a panic is an error of the node that it came from.
-    #[doc(hidden)]
-    fn call_guarded(
-        &self,
-        tally: &Self::Tally,
-        index: u64,
-        input: In,
-    ) -> impl Future<Output = Result<Out, ItemError>> + Send
-    where
-        In: Send + 'static,
-        Out: Send + 'static,
-    {
-        async move {
-            match AssertUnwindSafe(self.call(tally, index, input)).catch_unwind().await {
-                Ok(outcome) => outcome,
-                Err(payload) => match self.panicked(tally) {
-                    Some(node) => Err(node.fail(index, Panicked::new(&*payload).into())),
-                    // not a node's: ours, and no item's fault
-                    None => resume_unwind(payload),
-                },
-            }
-        }
-    }
-}
-
-/// The chain of no nodes.
-#[derive(Clone, Copy, Debug)]
-pub struct Identity;
-
-impl<T: Send + 'static> Chain<T, T> for Identity {
-    type Tally = ();
-
-    fn tally(&self, _: fn(&Arc<Probe>) -> Tally) {}
-
-    async fn call(&self, (): &(), _: u64, input: T) -> Result<T, ItemError> {
-        Ok(input)
-    }
-
-    fn panicked<'a>(&'a self, (): &'a ()) -> Option<&'a Tally> {
-        None
-    }
-}
-
-/// A chain and one more node.
-#[derive(Debug)]
-pub struct Link<C, N, Mid> {
-    pub(crate) before: C,
-    pub(crate) node: Arc<N>,
-    pub(crate) probe: Arc<Probe>,
-    pub(crate) types: PhantomData<fn() -> Mid>,
-}
-
-impl<C: Clone, N, Mid> Clone for Link<C, N, Mid> {
-    fn clone(&self) -> Self {
-        Self {
-            before: self.before.clone(),
-            node: Arc::clone(&self.node),
-            probe: Arc::clone(&self.probe),
-            types: PhantomData,
-        }
-    }
-}
-
-impl<C, N, In, Mid, Out> Chain<In, Out> for Link<C, N, Mid>
-where
-    C: Chain<In, Mid>,
-    N: Node<Mid, Out>,
-    In: Send + 'static,
-    Mid: Send + 'static,
-    Out: Send + 'static,
-{
-    type Tally = (C::Tally, Tally);
-
-    fn tally(&self, of: fn(&Arc<Probe>) -> Tally) -> Self::Tally {
-        (self.before.tally(of), of(&self.probe))
-    }
-
-    async fn call(&self, (before, tally): &Self::Tally, index: u64, input: In) -> Result<Out, ItemError> {
-        let input = self.before.call(before, index, input).await?;
-        let started = tally.enter(index);
-        let panics = tally.watch_panic();
-        let outcome = self.node.call(input).await;
-        panics.disarm();
-        tally.leave(index, started, outcome)
-    }
-
-    fn panicked<'a>(&'a self, (before, tally): &'a Self::Tally) -> Option<&'a Tally> {
-        self.before.panicked(before).or_else(|| tally.take_panicked().then_some(tally))
-    }
-}
+use crate::ItemError;
 
 /// A stage and a chain after it.
 #[derive(Debug)]
@@ -149,19 +35,30 @@ where
     where
         S: Stream<Item = Item<In>> + Send + 'static,
     {
-        let input = self.before.attach(input, run);
-        let chain = self.chain.clone();
-        let tally = chain.tally(Tally::of_run);
-        stream! {
-            let mut input = pin!(input);
-            while let Some(item) = input.next().await {
-                yield match item.split() {
-                    Ok((index, last, value)) => Item::<Out>::with(index, last, chain.call_guarded(&tally, index, value).await),
-                    Err(passing) => passing,
-                };
-            }
+        Sequential {
+            input: self.before.attach(input, run),
+            pass: Some(Box::new(Pass::of_run(self.chain.clone()))),
+            work: take_through::<C, Mid, Out>,
+            busy: None,
         }
     }
+}
+
+/// Takes one item through a chain, and gives back what it needed for that.
+async fn take_through<C, Mid, Out>(
+    mut pass: Box<Pass<C, Mid, Out>>,
+    item: Item<Mid>,
+) -> (Box<Pass<C, Mid, Out>>, Item<Out>)
+where
+    C: Chain<Mid, Out>,
+    Mid: Send + 'static,
+    Out: Send + 'static,
+{
+    let item = match item.split() {
+        Ok((index, last, value)) => Item::<Out>::with(index, last, pass.call(index, value).await),
+        Err(passing) => passing,
+    };
+    (pass, item)
 }
 
 impl<A, C, In, Mid, Out> One<In, Out> for Segment<A, C, Mid>
@@ -174,6 +71,56 @@ where
 {
     async fn call(&self, input: In) -> Result<Out, ItemError> {
         let input = self.before.call(input).await?;
-        self.chain.call_guarded(&self.chain.tally(Tally::of_call), 0, input).await
+        Pass::of_call(self.chain.clone()).call(0, input).await
+    }
+}
+
+pin_project! {
+    /// A stream whose items go through a chain one after the other.
+    ///
+    /// The future of an item owns the pass, so that nothing is counted or cloned to lend it.
+    struct Sequential<I, C, Mid, Out, F, Fut>
+    where
+        C: Chain<Mid, Out>,
+    {
+        #[pin]
+        input: I,
+        pass: Option<Box<Pass<C, Mid, Out>>>,
+        work: F,
+        #[pin]
+        busy: Option<Fut>,
+    }
+}
+
+impl<I, C, Mid, Out, F, Fut> Stream for Sequential<I, C, Mid, Out, F, Fut>
+where
+    I: Stream<Item = Item<Mid>>,
+    C: Chain<Mid, Out>,
+    F: Fn(Box<Pass<C, Mid, Out>>, Item<Mid>) -> Fut,
+    Fut: Future<Output = (Box<Pass<C, Mid, Out>>, Item<Out>)>,
+{
+    type Item = Item<Out>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<Out>>> {
+        let mut this = self.project();
+        loop {
+            if let Some(busy) = this.busy.as_mut().as_pin_mut() {
+                let (pass, item) = ready!(busy.poll(cx));
+                *this.pass = Some(pass);
+                this.busy.set(None);
+                return Poll::Ready(Some(item));
+            }
+            let Poll::Ready(next) = this.input.as_mut().poll_next(cx) else {
+                if let Some(pass) = this.pass {
+                    pass.settle();
+                }
+                return Poll::Pending;
+            };
+            // without the pass there was a panic of ours while an item had it; then nothing more can come
+            let (Some(item), Some(pass)) = (next, this.pass.take()) else {
+                return Poll::Ready(None);
+            };
+            this.busy.set(Some((this.work)(pass, item)));
+        }
     }
 }
