@@ -301,6 +301,9 @@ where
     }
 }
 
+/// Another node around the last one, unless its settings make no sense.
+type Wrapped<In, Out, A, Mid, C, M, Last, E> = Result<Linked<In, Out, A, Mid, C, M, Last>, E>;
+
 /// What is said of the node that was added last.
 impl<In, Mid, Last, Out, A, C, N> Linked<In, Out, A, Mid, C, N, Last>
 where
@@ -344,7 +347,7 @@ where
     pub(crate) fn try_wrap<M, E>(
         self,
         wrapper: impl FnOnce(Arc<N>, &Arc<Probe>) -> Result<M, E>,
-    ) -> Result<Linked<In, Out, A, Mid, C, M, Last>, E>
+    ) -> Wrapped<In, Out, A, Mid, C, M, Last, E>
     where
         M: Node<Last, Out>,
     {

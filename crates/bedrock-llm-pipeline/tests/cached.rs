@@ -47,7 +47,7 @@ async fn callers_of_one_key_make_one_call_across_runs() {
     let slow = Slow::default();
     let pipeline =
         Pipeline::new().then(slow.double()).cached(CacheConfig::max_items(100)).unwrap().parallel(8);
-    let mut events = pipeline.subscribe();
+    let events = pipeline.subscribe();
     let run = || pipeline.run(stream::iter((0..40).map(|number| number % 5))).try_collect::<Vec<_>>();
     let (one, other, single) = tokio::join!(run(), run(), pipeline.execute(3));
     let expected: Vec<_> = (0..40).map(|number| number % 5 * 2).collect();
@@ -56,10 +56,8 @@ async fn callers_of_one_key_make_one_call_across_runs() {
     let node = &pipeline.stats().nodes[0];
     assert_eq!((node.cache_misses, node.cache_hits, node.left), (5, 76, 81));
     drop(pipeline);
-    let cached = std::iter::from_fn(|| events.next().now_or_never().flatten())
-        .filter(|event| matches!(event.kind, EventKind::Cached))
-        .count();
-    assert_eq!(cached, 76);
+    let events: Vec<_> = events.collect().await;
+    assert_eq!(events.iter().filter(|event| matches!(event.kind, EventKind::Cached)).count(), 76);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +233,7 @@ proptest! {
                     let number = count.fetch_add(1, SeqCst);
                     let refused = fails.lock().unwrap().contains(&key);
                     async move {
-                        sleep(Duration::from_millis(u64::from(key))).await;
+                        sleep(Duration::from_millis(u64::from(key) + 1)).await;
                         if refused { Err(Refused(number)) } else { Ok((key, number)) }
                     }
                 })

@@ -101,7 +101,8 @@ impl<In: Send, Out, N: Node<In, Out>> Node<In, Out> for RateLimited<N> {
 }
 
 /// With a bound on how often the node that was added last begins.
-type Limited<In, Out, A, Mid, C, N, Last> = Linked<In, Out, A, Mid, C, RateLimited<N>, Last>;
+type Limited<In, Out, A, Mid, C, N, Last> =
+    Result<Linked<In, Out, A, Mid, C, RateLimited<N>, Last>, ConfigError>;
 
 impl<In, Mid, Last, Out, A, C, N> Linked<In, Out, A, Mid, C, N, Last>
 where
@@ -140,7 +141,7 @@ where
     ///
     /// If it lets nothing through, or more than one item a nanosecond; if the burst is zero, or takes over a year to
     /// earn.
-    pub fn rate_limit(self, limit: RateLimit) -> Result<Limited<In, Out, A, Mid, C, N, Last>, ConfigError> {
+    pub fn rate_limit(self, limit: RateLimit) -> Limited<In, Out, A, Mid, C, N, Last> {
         self.try_wrap(|node, _| RateLimited::new(node, limit))
     }
 }

@@ -17,6 +17,12 @@ use crate::{BoxError, ConfigError, Node, Panicked, Stage};
 /// What a node failed with, as questions about it get it.
 type Cause = dyn Error + Send + Sync + 'static;
 
+/// Whether a failure is worth another attempt.
+type When = Arc<dyn Fn(&Cause) -> bool + Send + Sync>;
+
+/// How long to wait, if the failure says so.
+type DelayFrom = Arc<dyn Fn(&Cause) -> Option<Duration> + Send + Sync>;
+
 /// How often, when and how soon a node that failed is tried again.
 ///
 /// Pauses grow from `min_delay` by `factor` up to `max_delay`, and each is made longer by a random part of itself, up
@@ -27,8 +33,8 @@ pub struct RetryConfig {
     min_delay: Duration,
     max_delay: Duration,
     factor: f32,
-    when: Option<Arc<dyn Fn(&Cause) -> bool + Send + Sync>>,
-    delay_from: Option<Arc<dyn Fn(&Cause) -> Option<Duration> + Send + Sync>>,
+    when: Option<When>,
+    delay_from: Option<DelayFrom>,
 }
 
 impl RetryConfig {
@@ -186,7 +192,7 @@ impl<In: Clone + Send, Out, N: Node<In, Out>> Node<In, Out> for Retry<N> {
 }
 
 /// With the node that was added last tried again.
-type Retried<In, Out, A, Mid, C, N, Last> = Linked<In, Out, A, Mid, C, Retry<N>, Last>;
+type Retried<In, Out, A, Mid, C, N, Last> = Result<Linked<In, Out, A, Mid, C, Retry<N>, Last>, ConfigError>;
 
 impl<In, Mid, Last, Out, A, C, N> Linked<In, Out, A, Mid, C, N, Last>
 where
@@ -225,7 +231,7 @@ where
     /// # Errors
     ///
     /// If there are no attempts, if pauses would get shorter, or if the first is longer than the longest.
-    pub fn retry(self, config: RetryConfig) -> Result<Retried<In, Out, A, Mid, C, N, Last>, ConfigError> {
+    pub fn retry(self, config: RetryConfig) -> Retried<In, Out, A, Mid, C, N, Last> {
         self.try_wrap(|node, probe| Retry::new(node, config, probe))
     }
 }

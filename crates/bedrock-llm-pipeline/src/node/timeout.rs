@@ -47,7 +47,7 @@ impl<In: Send, Out, N: Node<In, Out>> Node<In, Out> for Timeout<N> {
 }
 
 /// With a bound on the time of the node that was added last.
-type InTime<In, Out, A, Mid, C, N, Last> = Linked<In, Out, A, Mid, C, Timeout<N>, Last>;
+type InTime<In, Out, A, Mid, C, N, Last> = Result<Linked<In, Out, A, Mid, C, Timeout<N>, Last>, ConfigError>;
 
 impl<In, Mid, Last, Out, A, C, N> Linked<In, Out, A, Mid, C, N, Last>
 where
@@ -88,7 +88,7 @@ where
     /// # Errors
     ///
     /// If the time is zero.
-    pub fn timeout(self, after: Duration) -> Result<InTime<In, Out, A, Mid, C, N, Last>, ConfigError> {
+    pub fn timeout(self, after: Duration) -> InTime<In, Out, A, Mid, C, N, Last> {
         self.try_wrap(|node, _| Timeout::new(node, after))
     }
 }

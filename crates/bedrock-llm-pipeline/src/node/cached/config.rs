@@ -16,6 +16,9 @@ const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 /// The size of a key and its value, in bytes.
 type Size<K, V> = Box<dyn Fn(&K, &V) -> usize + Send + Sync>;
 
+/// A cache that is not built yet.
+type Unbuilt<K, V> = CacheBuilder<K, Kept<V>, Cache<K, Kept<V>>>;
+
 /// How much a cache keeps, and for how long.
 ///
 /// It begins with one of two bounds: [`max_items`](Self::max_items) or [`max_bytes`](Self::max_bytes). Beyond it goes
@@ -117,7 +120,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// A cache of these settings, to which the last touches can be given.
-    pub(super) fn builder(self) -> Result<CacheBuilder<K, Kept<V>, Cache<K, Kept<V>>>, ConfigError> {
+    pub(super) fn builder(self) -> Result<Unbuilt<K, V>, ConfigError> {
         self.check()?;
         let mut builder = match self.bound {
             Bound::Items(most) => Cache::builder().max_capacity(most),

@@ -103,6 +103,9 @@ where
     }
 }
 
+/// Unless the settings make no sense.
+type OrRefused<P> = Result<P, ConfigError>;
+
 /// With the results of the node that was added last kept by its input.
 type Kept<In, Out, A, Mid, C, N, Last> = Linked<In, Out, A, Mid, C, Cached<N, Last, Out>, Last>;
 
@@ -149,10 +152,7 @@ where
     /// # Errors
     ///
     /// If the cache is to hold nothing, or for no time, or for over 1000 years.
-    pub fn cached(
-        self,
-        config: CacheConfig<Last, Out>,
-    ) -> Result<Kept<In, Out, A, Mid, C, N, Last>, ConfigError>
+    pub fn cached(self, config: CacheConfig<Last, Out>) -> OrRefused<Kept<In, Out, A, Mid, C, N, Last>>
     where
         Last: Hash + Eq + Clone + Sync,
     {
@@ -179,7 +179,7 @@ where
         self,
         config: CacheConfig<K, Out>,
         key: F,
-    ) -> Result<KeptBy<In, Out, A, Mid, C, N, Last, K, F>, ConfigError>
+    ) -> OrRefused<KeptBy<In, Out, A, Mid, C, N, Last, K, F>>
     where
         K: Hash + Eq + Send + Sync + 'static,
         F: Fn(&Last) -> K + Send + Sync + 'static,
