@@ -256,6 +256,7 @@ where
     }
 
     /// Lets only those items pass for which the function is true.
+    #[expect(clippy::type_complexity, reason = "a closure's type has no name")]
     pub fn filter<F>(
         self,
         keep: F,

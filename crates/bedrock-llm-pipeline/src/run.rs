@@ -172,10 +172,12 @@ impl RunHandle {
         self.0.output.wake();
     }
 
+    #[inline]
     fn is_draining(&self) -> bool {
         self.0.state.load(SeqCst) >= DRAINING
     }
 
+    #[inline]
     fn is_cancelled(&self) -> bool {
         self.0.state.load(SeqCst) >= CANCELLED
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 pub use events::{Event, EventKind, Events};
 pub use stats::{NodeStats, PipelineStats};
-pub(crate) use tally::Tally;
+pub(crate) use tally::{SAMPLE, Tally};
 
 /// The numbers of one node. Those of a run have one writer, see [`Tally`].
 #[derive(Debug, Default)]
@@ -142,6 +142,7 @@ impl Probe {
     }
 
     /// Whether anyone asked for events.
+    #[inline]
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.load(Relaxed)
     }
