@@ -146,9 +146,10 @@ impl Tally {
     pub(crate) fn time(&self, started: Started) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.add(&self.counters.busy_nanos, nanos.saturating_mul(started.weight));
-        self.probe.record(took);
+        if !self.probe.times_itself.load(Relaxed) {
+            self.add(&self.counters.busy_nanos, nanos(took).saturating_mul(started.weight));
+            self.probe.record(took);
+        }
         took
     }
 }
@@ -163,8 +164,27 @@ impl Drop for Tally {
     }
 }
 
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What nodes count themselves. All callers of a node share these counters.
 impl Probe {
-    /// A cache answered, or did not. Callers share the counters.
+    /// The node worked for so long on one item.
+    #[cfg(feature = "compute")]
+    pub(crate) fn worked(&self, took: Duration) {
+        self.counters.busy_nanos.fetch_add(nanos(took), Relaxed);
+        self.record(took);
+    }
+
+    /// An item is tried again.
+    pub(crate) fn retried(&self, attempt: usize, delay: Duration) {
+        self.counters.retries.fetch_add(1, Relaxed);
+        self.emit(None, EventKind::Retried { attempt, delay });
+    }
+
+    /// A cache answered, or did not.
+    #[cfg(feature = "cache")]
     pub(crate) fn cache(&self, hit: bool) {
         if hit {
             self.counters.cache_hits.fetch_add(1, Relaxed);
