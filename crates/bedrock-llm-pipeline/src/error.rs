@@ -1,4 +1,4 @@
-//! What goes wrong with one item, and where.
+//! What goes wrong with one item, and where; and with settings.
 
 use std::any::Any;
 use std::error::Error;
@@ -78,7 +78,7 @@ impl Error for ItemError {
     }
 }
 
-/// One error for several items, as when a whole batch fails.
+/// One error for several items, as when a whole batch fails or a failure is kept.
 #[derive(Clone)]
 pub(crate) struct SharedError(Arc<dyn Error + Send + Sync>);
 
@@ -110,20 +110,50 @@ impl Error for SharedError {
     }
 }
 
-/// A setting that cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` {problem}")]
+/// What a node's error is at its root, without what we put around it on the way.
+pub(crate) fn root_of(cause: &BoxError) -> &(dyn Error + Send + Sync + 'static) {
+    let cause = match cause.downcast_ref::<SharedError>() {
+        Some(shared) => &*shared.0,
+        None => &**cause,
+    };
+    match cause.downcast_ref::<ItemError>() {
+        Some(inner) => inner.cause(),
+        None => cause,
+    }
+}
+
+/// A setting that cannot be used. It is told when the pipeline is put together, not when it runs.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub struct ConfigError {
-    /// The setting.
-    pub field: &'static str,
-    /// What is wrong with it, and what it must be.
-    pub problem: String,
+pub enum ConfigError {
+    /// A value that makes no sense.
+    #[error("`{field}` is {given}: {advice}")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// Which setting.
+        field: &'static str,
+        /// What was given.
+        given: String,
+        /// What to give.
+        advice: &'static str,
+    },
+    /// The system does not give so many threads.
+    #[error("`{field}` is {given}, more threads than the system gives: ask for fewer")]
+    #[non_exhaustive]
+    Threads {
+        /// Which setting.
+        field: &'static str,
+        /// How many were asked for.
+        given: usize,
+        /// What the system says.
+        #[source]
+        source: BoxError,
+    },
 }
 
 impl ConfigError {
-    pub(crate) fn new(field: &'static str, problem: impl Into<String>) -> Self {
-        Self { field, problem: problem.into() }
+    pub(crate) fn out_of_range(field: &'static str, given: impl fmt::Debug, advice: &'static str) -> Self {
+        Self::OutOfRange { field, given: format!("{given:?}"), advice }
     }
 }
 

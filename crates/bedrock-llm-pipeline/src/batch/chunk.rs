@@ -1,23 +1,15 @@
-//! Batches on their way: which inputs their elements are of, and the queue behind the stage.
+//! Batches on their way: which inputs their elements are of.
 
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
 use futures_core::Stream;
-use futures_util::{FutureExt as _, StreamExt as _};
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::function::Outcomes;
 use crate::ItemError;
 use crate::item::{Item, Value};
-use crate::probe::{EventKind, Probe, Queue};
-use crate::stage::RunContext;
 
 /// Elements in a row. Those of inputs that follow each other and close with them are one run, so that a batch costs
 /// little an item, and a filter before it nothing.
@@ -64,11 +56,6 @@ impl<Out> Chunk<Out> {
     /// For a chunk that nothing was taken of: its runs, to correct which elements are last.
     pub(super) fn runs(&mut self) -> &mut [Run] {
         self.runs.as_mut_slice()
-    }
-
-    fn len(&self) -> usize {
-        let count: u64 = self.runs.as_slice().iter().map(|run| run.count).sum();
-        usize::try_from(count).unwrap_or(usize::MAX)
     }
 }
 
@@ -126,81 +113,6 @@ impl<S: Stream<Item = Chunk<Out>>, Out> Stream for Reader<S, Out> {
             *this.chunk = ready!(this.chunks.as_mut().poll_next(cx));
             if this.chunk.is_none() {
                 return Poll::Ready(None);
-            }
-        }
-    }
-}
-
-/// Lets a stream of chunks work ahead of its reader, as [`queued`](crate::stage::queued) does with items. Whole
-/// chunks go through the queue, which costs less than one element after another; it holds as many as the run's queue
-/// size comes to, at least one.
-pub(super) fn queued<Out: Send + 'static>(
-    chunks: impl Stream<Item = Chunk<Out>> + Send + 'static,
-    batch_size: usize,
-    probe: &Arc<Probe>,
-    run: &RunContext,
-) -> Chunks<Out> {
-    let Ok(runtime) = Handle::try_current() else {
-        return Chunks::Inline(Box::pin(chunks));
-    };
-    let (sender, receiver) = mpsc::channel((run.queue / batch_size).max(1));
-    let depth = Arc::new(Depth::default());
-    probe.watch_queue(Arc::downgrade(&depth) as Weak<dyn Queue>);
-    let probe = Arc::clone(probe);
-    let filling = Arc::clone(&depth);
-    let task = runtime.spawn(async move {
-        let mut chunks = pin!(chunks);
-        while let Some(chunk) = chunks.next().await {
-            let Ok(room) = sender.reserve().await else {
-                break;
-            };
-            filling.0.fetch_add(chunk.len(), Relaxed);
-            room.send(chunk);
-            if probe.is_watched() {
-                probe.emit(None, EventKind::QueueDepth { depth: filling.depth() });
-            }
-        }
-    });
-    Chunks::Queue { receiver, task: AbortOnDropHandle::new(task), depth }
-}
-
-/// The reading end.
-pub(super) enum Chunks<Out> {
-    /// Without a Tokio runtime: works when it is read.
-    Inline(Pin<Box<dyn Stream<Item = Chunk<Out>> + Send>>),
-    Queue {
-        receiver: mpsc::Receiver<Chunk<Out>>,
-        task: AbortOnDropHandle<()>,
-        depth: Arc<Depth>,
-    },
-}
-
-/// How many elements wait.
-#[derive(Default)]
-pub(super) struct Depth(AtomicUsize);
-
-impl Queue for Depth {
-    fn depth(&self) -> usize {
-        self.0.load(Relaxed)
-    }
-}
-
-impl<Out> Stream for Chunks<Out> {
-    type Item = Chunk<Out>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Chunk<Out>>> {
-        match &mut *self {
-            Self::Inline(chunks) => chunks.as_mut().poll_next(cx),
-            Self::Queue { receiver, task, depth } => {
-                if let Some(chunk) = ready!(receiver.poll_recv(cx)) {
-                    depth.0.fetch_sub(chunk.len(), Relaxed);
-                    return Poll::Ready(Some(chunk));
-                }
-                // the end of the queue is the end of the stream only if the task came to its end
-                match ready!(task.poll_unpin(cx)) {
-                    Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-                    Ok(()) | Err(_) => Poll::Ready(None),
-                }
             }
         }
     }

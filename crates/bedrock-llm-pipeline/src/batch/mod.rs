@@ -45,9 +45,8 @@ where
     /// fails, gives another number of results or panics, each item of the batch fails, with the same cause.
     ///
     /// [`BatchConfig`] says when a batch is handed over; a number is its size. In a run, batches are gathered of the
-    /// stream in order, and items that failed before keep their places and are in none. Without
-    /// [`parallel`](Pipeline::parallel) after it, one batch is under way at a time and none is gathered meanwhile, as
-    /// with other nodes in a row; with it, batches work in a task of their own. Single items, by [`execute`](Pipeline::execute) or where
+    /// stream in order, and items that failed before keep their places and are in none. One batch
+    /// is under way at a time and none is gathered meanwhile, unless [`parallel`](Pipeline::parallel) follows. Single items, by [`execute`](Pipeline::execute) or where
     /// the pipeline is a node in another, are gathered from all callers at the same time: each gets its own result,
     /// one that goes away takes only its own item along, and any number of batches may be under way.
     ///
@@ -144,7 +143,7 @@ where
         let probe = plan.new_probe("batch");
         plan.push(Arc::clone(&probe), Vec::new());
         let collector = Arc::new(Collector::new(function, config, probe));
-        let stage = Batch { before: self.stage, collector, concurrency: None };
+        let stage = Batch { before: self.stage, collector, concurrency: Concurrency::new(1) };
         Ok(Pipeline::behind(stage, plan))
     }
 }
@@ -163,7 +162,7 @@ where
     pub fn parallel(mut self, concurrency: impl Into<Concurrency>) -> Self {
         let concurrency = concurrency.into();
         let batch = &mut self.stage.before;
-        batch.concurrency = Some(concurrency);
+        batch.concurrency = concurrency;
         batch.collector.probe.set_width(concurrency.width.get());
         self
     }

@@ -1,25 +1,25 @@
 //! Batches of a run.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 
-use super::chunk::{Chunk, Reader, Run, queued};
+use super::chunk::{Chunk, Reader, Run};
 use super::collector::Collector;
 use super::function::{BatchFunction, Outcomes, answer, outcomes};
 use super::gather::{Gather, Gathered};
 use crate::ItemError;
 use crate::probe::{Tally, locked};
-use crate::stage::{Concurrency, Item, One, Overtaking, RunContext, Stage};
+use crate::stage::{Ahead, Concurrency, Item, One, Overtaking, RunContext, Stage, queued};
 
 /// A function of batches behind a stage; see [`Pipeline::batch`](crate::Pipeline::batch).
 pub struct Batch<A, F, Mid, Out> {
     pub(super) before: A,
     pub(super) collector: Arc<Collector<F, Mid, Out>>,
-    /// How many batches are under way, in a task of their own; without, one, as part of what reads it.
-    pub(super) concurrency: Option<Concurrency>,
+    pub(super) concurrency: Concurrency,
 }
 
 impl<A, F, Mid, Out> fmt::Debug for Batch<A, F, Mid, Out> {
@@ -63,15 +63,16 @@ where
             }
         };
         let input = self.before.attach(input, run);
-        let Some(Concurrency { width, ordered }) = self.concurrency else {
-            return Reader::new(Gather::new(input, config, None).then(work)).left_stream();
-        };
-        let chunks = if ordered {
-            Gather::new(input, config, None).map(work).buffered(width.get()).left_stream()
+        let several = self.concurrency.width > NonZeroUsize::MIN;
+        let chunks = if !several {
+            Gather::new(input, config, None).then(work).left_stream()
+        } else if self.concurrency.ordered {
+            let gather = Gather::new(input, config, None);
+            Ahead::new(gather, self.concurrency, work).left_stream().right_stream()
         } else {
             let overtaking = Arc::new(Mutex::new(Overtaking::default()));
             let gather = Gather::new(input, config, Some(Arc::clone(&overtaking)));
-            let chunks = gather.map(work).buffer_unordered(width.get()).map(move |mut chunk| {
+            let chunks = Ahead::new(gather, self.concurrency, work).map(move |mut chunk| {
                 let mut overtaking = locked(&overtaking);
                 for run in chunk.runs() {
                     if run.overtakes {
@@ -81,9 +82,9 @@ where
                 drop(overtaking);
                 chunk
             });
-            chunks.right_stream()
+            chunks.right_stream().right_stream()
         };
-        Reader::new(queued(chunks, config.batch_size, probe, run)).right_stream()
+        queued(Reader::new(chunks), probe, run)
     }
 }
 

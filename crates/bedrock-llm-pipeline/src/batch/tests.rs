@@ -53,14 +53,20 @@ fn config() -> impl Strategy<Value = BatchConfig> {
     })
 }
 
+/// An input, and which of what became of it.
+type Piece = (u64, u64);
+
+/// The batches that a function had.
+type Batches = Vec<Vec<Piece>>;
+
 /// The elements that a run comes to, and the batches that its function had.
 fn run(
     given: &[Given],
     config: BatchConfig,
     concurrency: Option<Concurrency>,
     whole: bool,
-) -> (Vec<Item<(u64, u64)>>, Vec<Vec<(u64, u64)>>) {
-    let batches: Arc<Mutex<Vec<Vec<(u64, u64)>>>> = Arc::default();
+) -> (Vec<Item<Piece>>, Batches) {
+    let batches: Arc<Mutex<Batches>> = Arc::default();
     let source = stream::iter(given.to_vec()).enumerate().then(async |(index, given)| {
         sleep(Duration::from_millis(given.after)).await;
         Item::input(index as u64, (index as u64, given.fate))

@@ -11,7 +11,7 @@ use crate::{BoxError, ItemError};
 
 /// A node slower than this has every item timed; a quicker one, one in [`SAMPLE`].
 const SLOW: Duration = Duration::from_micros(10);
-const SAMPLE: u64 = 256;
+pub(crate) const SAMPLE: u64 = 256;
 
 /// Counts for one node: in a run, into counters of its own, which this alone writes, so that a count is a plain store;
 /// for single calls, into the shared ones.
@@ -22,7 +22,6 @@ pub struct Tally {
     /// Whether others write the counters too.
     shared: bool,
     slow: AtomicBool,
-    panicked: AtomicBool,
 }
 
 /// An item in a node, when it is timed or told of.
@@ -48,13 +47,7 @@ impl Tally {
 
     fn new(probe: &Arc<Probe>, counters: Arc<Counters>, shared: bool) -> Self {
         probe.since.get_or_init(Instant::now);
-        Self {
-            probe: Arc::clone(probe),
-            counters,
-            shared,
-            slow: AtomicBool::new(true),
-            panicked: AtomicBool::new(false),
-        }
+        Self { probe: Arc::clone(probe), counters, shared, slow: AtomicBool::new(true) }
     }
 
     #[inline]
@@ -69,18 +62,46 @@ impl Tally {
         }
     }
 
+    /// Items that went in and out without being looked at.
+    #[inline]
+    pub(crate) fn pass(&self, items: u64) {
+        self.add(&self.counters.entered, items);
+        self.add(&self.counters.left, items);
+    }
+
+    /// Whether its items should be looked at one by one.
+    #[inline]
+    pub(crate) fn is_notable(&self) -> bool {
+        self.slow.load(Relaxed) || self.probe.is_watched()
+    }
+
     /// An item enters; what is given goes to [`leave`](Self::leave).
     #[inline]
     pub(crate) fn enter(&self, index: u64) -> Option<Started> {
         let entered = self.add(&self.counters.entered, 1);
-        let notable = self.slow.load(Relaxed) || entered.is_multiple_of(SAMPLE) || self.probe.is_watched();
-        if notable { Some(self.start(index)) } else { None }
+        if self.is_notable() {
+            Some(self.start(index, 1))
+        } else if entered.is_multiple_of(SAMPLE) {
+            Some(self.start(index, SAMPLE))
+        } else {
+            None
+        }
+    }
+
+    /// An item enters that stands for so many.
+    pub(crate) fn observe(&self, index: u64, weight: u64) -> Started {
+        self.add(&self.counters.entered, 1);
+        self.start(index, weight)
+    }
+
+    /// An item enters that is not looked at, and does not come to its end.
+    pub(crate) fn enter_unseen(&self) {
+        self.add(&self.counters.entered, 1);
     }
 
     #[cold]
-    fn start(&self, index: u64) -> Started {
+    fn start(&self, index: u64, weight: u64) -> Started {
         self.probe.emit(Some(index), EventKind::Started);
-        let weight = if self.slow.load(Relaxed) || self.probe.is_watched() { 1 } else { SAMPLE };
         Started { at: Instant::now(), weight }
     }
 
@@ -92,15 +113,13 @@ impl Tally {
         started: Option<Started>,
         outcome: Result<T, BoxError>,
     ) -> Result<T, ItemError> {
-        if let Some(started) = started {
-            let took = self.time(started);
-            if outcome.is_ok() {
-                self.probe.emit(Some(index), EventKind::Finished { took });
-            }
-        }
+        let took = started.map(|started| self.time(started));
         match outcome {
             Ok(value) => {
                 self.give(1);
+                if let Some(took) = took {
+                    self.probe.emit(Some(index), EventKind::Finished { took });
+                }
                 Ok(value)
             }
             Err(cause) => Err(self.fail(index, cause)),
@@ -116,7 +135,7 @@ impl Tally {
     ) -> Option<Started> {
         let entering = size as u64;
         let entered = self.add(&self.counters.entered, entering);
-        let each = self.slow.load(Relaxed) || self.probe.is_watched();
+        let each = self.is_notable();
         if self.probe.is_watched() {
             for index in indexes {
                 self.probe.emit(Some(index), EventKind::Started);
@@ -130,9 +149,7 @@ impl Tally {
 
     /// A batch's function has answered: each of its items took that long.
     pub(crate) fn leave_batch(&self, started: Started, size: usize) -> Duration {
-        let took = self.busy(started);
-        self.probe.record(took, size as u64);
-        took
+        self.time_all(started, size as u64)
     }
 
     /// An item of a batch comes out.
@@ -161,45 +178,17 @@ impl Tally {
     /// Ends the timing of an item.
     #[cold]
     pub(crate) fn time(&self, started: Started) -> Duration {
-        let took = self.busy(started);
-        self.probe.record(took, 1);
-        took
+        self.time_all(started, 1)
     }
 
-    fn busy(&self, started: Started) -> Duration {
+    fn time_all(&self, started: Started, items: u64) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.add(&self.counters.busy_nanos, nanos.saturating_mul(started.weight));
-        took
-    }
-
-    /// Notes, while a panic goes through, that it came from this node.
-    pub(crate) fn watch_panic(&self) -> PanicWatch<'_> {
-        PanicWatch(self)
-    }
-
-    /// Whether a panic came from this node since it was last asked.
-    pub(crate) fn take_panicked(&self) -> bool {
-        self.panicked.swap(false, Relaxed)
-    }
-}
-
-/// Held while a node works, and [disarmed](PanicWatch::disarm) when it comes back.
-pub(crate) struct PanicWatch<'a>(&'a Tally);
-
-impl PanicWatch<'_> {
-    pub(crate) fn disarm(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for PanicWatch<'_> {
-    #[cold]
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.panicked.store(true, Relaxed);
+        if !self.probe.times_itself.load(Relaxed) {
+            self.add(&self.counters.busy_nanos, nanos(took).saturating_mul(started.weight));
+            self.probe.record(took, items);
         }
+        took
     }
 }
 
@@ -213,8 +202,27 @@ impl Drop for Tally {
     }
 }
 
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What nodes count themselves. All callers of a node share these counters.
 impl Probe {
-    /// A cache answered, or did not. Callers share the counters.
+    /// The node worked for so long on one item.
+    #[cfg(feature = "compute")]
+    pub(crate) fn worked(&self, took: Duration) {
+        self.counters.busy_nanos.fetch_add(nanos(took), Relaxed);
+        self.record(took, 1);
+    }
+
+    /// An item is tried again.
+    pub(crate) fn retried(&self, attempt: usize, delay: Duration) {
+        self.counters.retries.fetch_add(1, Relaxed);
+        self.emit(None, EventKind::Retried { attempt, delay });
+    }
+
+    /// A cache answered, or did not.
+    #[cfg(feature = "cache")]
     pub(crate) fn cache(&self, hit: bool) {
         if hit {
             self.counters.cache_hits.fetch_add(1, Relaxed);

@@ -3,24 +3,30 @@
 //! Nodes that take one item at a time are fused: an item goes through a whole [`Segment`] of them as one future. A
 //! stage that holds several items at once runs in a task of its own, with a bounded queue behind it.
 
+mod ahead;
 mod boxed;
+mod chain;
 mod expand;
 mod guard;
 mod overtaking;
 mod parallel;
 mod queue;
 mod segment;
+mod sequential;
 
 use std::pin::Pin;
 
 use futures_core::Stream;
 
+pub(crate) use ahead::Ahead;
 pub use boxed::{BoxOne, BoxStage};
+pub use chain::{Chain, Identity, Link, Observed};
 pub use expand::Expand;
 pub(crate) use guard::{attempt, guarded};
 pub(crate) use overtaking::Overtaking;
 pub use parallel::{Concurrency, Parallel};
-pub use segment::{Chain, Identity, Link, Segment};
+pub(crate) use queue::queued;
+pub use segment::Segment;
 
 use crate::ItemError;
 pub use crate::item::Item;
