@@ -10,6 +10,7 @@ mod plan;
 mod probe;
 mod run;
 pub mod stage;
+mod window;
 
 pub use batch::{Batch, BatchConfig, BatchNode, batch_each_fn, batch_fn};
 pub use error::{BatchError, BoxError, ConfigError, ItemError, Panicked};
@@ -23,3 +24,4 @@ pub use pipeline::Pipeline;
 pub use probe::{Event, EventKind, Events, NodeStats, PipelineStats};
 pub use run::{OnError, RunHandle, Runner, Running};
 pub use stage::{BoxOne, BoxStage, Concurrency, One, Stage};
+pub use window::{Sliding, Tumbling, Window};

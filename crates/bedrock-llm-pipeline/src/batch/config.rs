@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use crate::ConfigError;
+use crate::stage::Until;
+
+/// A batch goes when this many more items than it may have failed elsewhere meanwhile.
+const PASSING: usize = 1024;
 
 /// When a batch is handed to its function.
 ///
@@ -10,7 +14,7 @@ use crate::ConfigError;
 /// - When its oldest item has waited [`max_wait`](Self::max_wait), if it has at least
 ///   [`min_batch_size`](Self::min_batch_size) items. A smaller one waits for one more `max_wait` until it has; then it
 ///   goes as it is, so nothing waits for longer than twice `max_wait`.
-/// - At once when the input ends, or the run drains.
+/// - At once when the input ends, or the run drains; and when more than 1024 items besides failed before it meanwhile.
 ///
 /// A number is a batch size with the defaults of the others: `.batch(32, …)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,17 @@ impl BatchConfig {
             return Err(ConfigError::out_of_range("min_batch_size", min_batch_size, advice));
         }
         Ok(self)
+    }
+
+    pub(super) fn until(self) -> Until {
+        Until {
+            size: self.batch_size,
+            wait: self.max_wait,
+            least: self.min_batch_size,
+            by_clock: false,
+            // memory must not grow with the input
+            passing: self.batch_size.saturating_add(PASSING),
+        }
     }
 }
 

@@ -1,13 +1,11 @@
 //! Batches: a function that takes many items at once.
 //!
-//! In a run they are gathered of the stream ([`gather`]); for single items, callers at the same time share them
+//! In a run they are gathered of the stream ([`Gather`](crate::stage::Gather)); for single items, callers at the same time share them
 //! ([`collector`]).
 
-mod chunk;
 mod collector;
 mod config;
 mod function;
-mod gather;
 mod node;
 mod stage;
 #[cfg(test)]

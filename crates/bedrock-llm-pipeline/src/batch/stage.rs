@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 
-use super::chunk::{Chunk, Reader, Run};
 use super::collector::Collector;
 use super::function::{BatchFunction, Outcomes, answer, outcomes};
-use super::gather::{Gather, Gathered};
 use crate::ItemError;
 use crate::probe::{Tally, locked};
-use crate::stage::{Ahead, Concurrency, Item, One, Overtaking, RunContext, Stage, queued};
+use crate::stage::{
+    Ahead, Chunk, Concurrency, Gather, Gathered, Item, One, Overtaking, Reader, Run, RunContext, Stage,
+    queued,
+};
 
 /// A function of batches behind a stage; see [`Pipeline::batch`](crate::Pipeline::batch).
 pub struct Batch<A, F, Mid, Out> {
@@ -65,13 +66,13 @@ where
         let input = self.before.attach(input, run);
         let several = self.concurrency.width > NonZeroUsize::MIN;
         let chunks = if !several {
-            Gather::new(input, config, None).then(work).left_stream()
+            Gather::new(input, config.until(), None).then(work).left_stream()
         } else if self.concurrency.ordered {
-            let gather = Gather::new(input, config, None);
+            let gather = Gather::new(input, config.until(), None);
             Ahead::new(gather, self.concurrency, work).left_stream().right_stream()
         } else {
             let overtaking = Arc::new(Mutex::new(Overtaking::default()));
-            let gather = Gather::new(input, config, Some(Arc::clone(&overtaking)));
+            let gather = Gather::new(input, config.until(), Some(Arc::clone(&overtaking)));
             let chunks = Ahead::new(gather, self.concurrency, work).map(move |mut chunk| {
                 let mut overtaking = locked(&overtaking);
                 for run in chunk.runs() {

@@ -94,6 +94,11 @@ impl Tally {
         self.start(index, weight)
     }
 
+    /// So many items enter a stage that only keeps them for a while.
+    pub(crate) fn enter_many(&self, items: u64) {
+        self.add(&self.counters.entered, items);
+    }
+
     /// An item enters that is not looked at, and does not come to its end.
     pub(crate) fn enter_unseen(&self) {
         self.add(&self.counters.entered, 1);

@@ -1,4 +1,4 @@
-//! Batches on their way: which inputs their elements are of.
+//! What was gathered, on its way: which inputs its elements are of.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,59 +7,59 @@ use std::vec;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::function::Outcomes;
 use crate::ItemError;
 use crate::item::{Item, Value};
 
-/// Elements in a row. Those of inputs that follow each other and close with them are one run, so that a batch costs
-/// little an item, and a filter before it nothing.
+/// Elements in a row. Those of inputs that follow each other and close with them are one run, so that what is gathered
+/// costs little an item, and a filter before it nothing.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) first: u64,
+pub(crate) struct Run {
+    pub(crate) first: u64,
     /// More than one only if each is the last of its index.
-    pub(super) count: u64,
-    pub(super) last: bool,
+    pub(crate) count: u64,
+    pub(crate) last: bool,
     /// Whether others of its index may overtake it.
-    pub(super) overtakes: bool,
-    pub(super) what: What,
+    pub(crate) overtakes: bool,
+    pub(crate) what: What,
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(crate) enum What {
     Good,
     Failed(ItemError),
     Gone,
 }
 
 impl Run {
-    /// The indexes of the items that the batch's function has.
-    pub(super) fn good(runs: &[Self]) -> impl Iterator<Item = u64> {
+    /// The indexes of the items that were gathered.
+    pub(crate) fn good(runs: &[Self]) -> impl Iterator<Item = u64> {
         runs.iter()
             .filter(|run| matches!(run.what, What::Good))
             .flat_map(|run| run.first..run.first.saturating_add(run.count))
     }
 }
 
-/// A batch that is done with, and what passed by while it was gathered: an iterator of its elements.
+/// What was gathered and is done with, and what passed by meanwhile: an iterator of its elements. It takes an outcome
+/// for each good element of the runs.
 #[derive(Debug)]
-pub(super) struct Chunk<Out> {
+pub(crate) struct Chunk<O> {
     runs: vec::IntoIter<Run>,
     run: Option<Run>,
-    outcomes: Outcomes<Out>,
+    outcomes: O,
 }
 
-impl<Out> Chunk<Out> {
-    pub(super) fn new(runs: Vec<Run>, outcomes: Outcomes<Out>) -> Self {
+impl<O> Chunk<O> {
+    pub(crate) fn new(runs: Vec<Run>, outcomes: O) -> Self {
         Self { runs: runs.into_iter(), run: None, outcomes }
     }
 
     /// For a chunk that nothing was taken of: its runs, to correct which elements are last.
-    pub(super) fn runs(&mut self) -> &mut [Run] {
+    pub(crate) fn runs(&mut self) -> &mut [Run] {
         self.runs.as_mut_slice()
     }
 }
 
-impl<Out> Iterator for Chunk<Out> {
+impl<Out, O: Iterator<Item = Result<Out, ItemError>>> Iterator for Chunk<O> {
     type Item = Item<Out>;
 
     #[inline]
@@ -75,7 +75,7 @@ impl<Out> Iterator for Chunk<Out> {
             What::Good => match self.outcomes.next() {
                 Some(Ok(value)) => Value::Good(value),
                 Some(Err(error)) => Value::Failed(error),
-                // the answer was checked: there are as many outcomes as items
+                // there are as many outcomes as good elements
                 None => Value::Gone,
             },
             What::Failed(error) => Value::Failed(error.clone()),
@@ -87,20 +87,24 @@ impl<Out> Iterator for Chunk<Out> {
 
 pin_project! {
     /// The elements of chunks, one by one.
-    pub(super) struct Reader<S, Out> {
+    pub(crate) struct Reader<S, O> {
         #[pin]
         chunks: S,
-        chunk: Option<Chunk<Out>>,
+        chunk: Option<Chunk<O>>,
     }
 }
 
-impl<S, Out> Reader<S, Out> {
-    pub(super) fn new(chunks: S) -> Self {
+impl<S, O> Reader<S, O> {
+    pub(crate) fn new(chunks: S) -> Self {
         Self { chunks, chunk: None }
     }
 }
 
-impl<S: Stream<Item = Chunk<Out>>, Out> Stream for Reader<S, Out> {
+impl<S, O, Out> Stream for Reader<S, O>
+where
+    S: Stream<Item = Chunk<O>>,
+    O: Iterator<Item = Result<Out, ItemError>>,
+{
     type Item = Item<Out>;
 
     #[inline]
