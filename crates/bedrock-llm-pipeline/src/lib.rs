@@ -14,6 +14,7 @@ mod window;
 
 pub use batch::{Batch, BatchConfig, BatchNode, batch_each_fn, batch_fn};
 pub use error::{BatchError, BoxError, ConfigError, ItemError, Panicked};
+pub use node::{Branch, Cases, Join, TwoWay, Zip, branch, join, zip};
 #[cfg(feature = "cache")]
 pub use node::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
 #[cfg(feature = "compute")]
