@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod batch;
 mod error;
 mod item;
 mod node;
@@ -10,7 +11,8 @@ mod probe;
 mod run;
 pub mod stage;
 
-pub use error::{BoxError, ConfigError, ItemError, Panicked};
+pub use batch::{Batch, BatchConfig, BatchNode, batch_each_fn, batch_fn};
+pub use error::{BatchError, BoxError, ConfigError, ItemError, Panicked};
 #[cfg(feature = "cache")]
 pub use node::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
 #[cfg(feature = "compute")]
