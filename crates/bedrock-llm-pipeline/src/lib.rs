@@ -21,7 +21,7 @@ pub use node::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
 pub use node::{ComputeConfig, ComputeNode, ComputePool, TryComputeNode, compute_fn, try_compute_fn};
 pub use node::{FnNode, MapNode, Node, TryMapNode, map_fn, node_fn, try_map_fn};
 pub use node::{RateLimit, RateLimited, Retry, RetryConfig, TimedOut, Timeout};
-pub use pipeline::Pipeline;
+pub use pipeline::{AnyPipeline, Pipeline};
 pub use probe::{Event, EventKind, Events, NodeStats, PipelineStats};
 pub use run::{OnError, RunHandle, Runner, Running};
 pub use stage::{BoxOne, BoxStage, Concurrency, One, Stage};

@@ -9,8 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::Window;
 use crate::item::testing::{assert_closed_once, parted};
 use crate::item::{Item, Value};
-use crate::pipeline::Behind;
-use crate::{BoxError, BoxStage, Pipeline, Stage};
+use crate::{AnyPipeline, BoxError, Pipeline, Stage};
 
 /// An input that becomes so many items, after so many ms, or fails.
 type Given = (u64, Result<u64, ()>);
@@ -42,11 +41,11 @@ fn run<S: Stage<(u64, Given), Vec<Came>>>(
     })
 }
 
-type Pieces = Behind<(u64, Given), Came, BoxStage<(u64, Given), Came>>;
+type Pieces = AnyPipeline<(u64, Given), Came>;
 
 fn pieces() -> Pieces {
     let since = Instant::now();
-    let pieces = Pipeline::new()
+    Pipeline::new()
         .try_map(|(index, (_, fate)): (u64, Given)| match fate {
             Ok(pieces) => Ok((index, pieces)),
             Err(()) => Err(BoxError::from("refused")),
@@ -55,8 +54,7 @@ fn pieces() -> Pieces {
             let now = since.elapsed().as_millis();
             (0..pieces).map(move |piece| (index, piece, now))
         })
-        .boxed_stage();
-    Pipeline::behind(pieces.stage, pieces.plan)
+        .boxed_any()
 }
 
 /// All items, in order.
@@ -86,7 +84,7 @@ proptest! {
     fn tumbling(given in given(), count in prop::option::of(1..6_usize), time in prop::option::of(1..100_u64)) {
         let time = time.or(if count.is_none() { Some(30) } else { None });
         let window = Window { count, time: time.map(Duration::from_millis) };
-        let items = run(&given, |pieces| pieces.window(window).unwrap().boxed_stage());
+        let items = run(&given, |pieces| pieces.window(window).unwrap().boxed_any());
         assert_closed_once(&items, given.len() as u64, true);
         assert_closed_after_windows(&items);
         let failed: Vec<u64> = (0..).zip(&given).filter(|(_, given)| given.1.is_err()).map(|(index, _)| index).collect();
@@ -108,7 +106,7 @@ proptest! {
 
     #[test]
     fn sliding(given in given(), size in 1..7_usize, step in 1..9_usize) {
-        let items = run(&given, |pieces| pieces.sliding_window(size, step).unwrap().boxed_stage());
+        let items = run(&given, |pieces| pieces.sliding_window(size, step).unwrap().boxed_any());
         assert_closed_once(&items, given.len() as u64, true);
         assert_closed_after_windows(&items);
         let (windows, bad) = parted(items);
@@ -131,7 +129,7 @@ proptest! {
 #[test]
 fn a_window_goes_out_before_what_it_closes() {
     let given = [(0, Ok(1)), (0, Err(())), (0, Ok(1)), (0, Ok(2))];
-    let items = run(&given, |pieces| pieces.sliding_window(3, 1).unwrap().boxed_stage());
+    let items = run(&given, |pieces| pieces.sliding_window(3, 1).unwrap().boxed_any());
     let told: Vec<_> = items
         .iter()
         .map(|item| {
