@@ -364,3 +364,31 @@ async fn a_slow_reader_slows_the_source() {
     assert!((12..=20).contains(&taken), "{taken} were taken");
     assert_eq!(pipeline.stats().node("batch").unwrap().queued, 8);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_of_several_threads_get_their_own() {
+    let config = BatchConfig::new(5).max_wait(Duration::from_millis(1));
+    let double = async |batch: Vec<u64>| {
+        tokio::task::yield_now().await;
+        Ok::<_, BoxError>(batch.into_iter().map(|number| number * 2).collect())
+    };
+    let node = batch_fn(config, double).unwrap();
+    let callers: Vec<_> = (0..8)
+        .map(|caller| {
+            let node = node.clone();
+            tokio::spawn(async move {
+                for number in (0..200).map(|round| round * 8 + caller) {
+                    if number % 5 == 0 {
+                        // gives up at once, or just in time
+                        drop(tokio::time::timeout(Duration::ZERO, node.call(number)).await);
+                    } else {
+                        assert_eq!(node.call(number).await.unwrap(), number * 2);
+                    }
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+}
