@@ -10,9 +10,11 @@ mod plan;
 mod probe;
 mod run;
 pub mod stage;
+mod window;
 
 pub use batch::{Batch, BatchConfig, BatchNode, batch_each_fn, batch_fn};
 pub use error::{BatchError, BoxError, ConfigError, ItemError, Panicked};
+pub use node::{Branch, Cases, Join, TwoWay, Zip, branch, join, zip};
 #[cfg(feature = "cache")]
 pub use node::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
 #[cfg(feature = "compute")]
@@ -23,3 +25,4 @@ pub use pipeline::{AnyPipeline, Pipeline};
 pub use probe::{Event, EventKind, Events, NodeStats, PipelineStats};
 pub use run::{OnError, RunHandle, Runner, Running};
 pub use stage::{BoxOne, BoxStage, Concurrency, One, Stage};
+pub use window::{Sliding, Tumbling, Window};

@@ -210,7 +210,8 @@ where
     where
         N: Node<Out, Next>,
     {
-        self.link("node", node)
+        let kind = node.kind();
+        self.link(kind, node)
     }
 
     /// Adds a quick function that cannot fail. For work that takes more than some 10 µs see
