@@ -46,7 +46,7 @@ async fn a_window_by_time_ends_though_the_input_is_always_ready() {
 #[tokio::test]
 async fn failures_keep_their_places() {
     let pipeline = Pipeline::new()
-        .try_map(|number: u64| if number % 4 == 0 { Err("no") } else { Ok(number) })
+        .try_map(|number: u64| if number.is_multiple_of(4) { Err("no") } else { Ok(number) })
         .window(Window::count(2))
         .unwrap();
     let outcomes: Vec<_> = pipeline.run(stream::iter(0..7)).collect().await;

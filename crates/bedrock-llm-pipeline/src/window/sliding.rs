@@ -14,7 +14,7 @@ use crate::item::{Item, Value};
 use crate::probe::{Probe, Tally};
 use crate::stage::{RunContext, Stage, attempt};
 
-/// Windows that share items; see [`Pipeline::sliding_window`].
+/// Windows that share items; see [`Pipeline::sliding_window`](crate::Pipeline::sliding_window).
 #[derive(Debug)]
 pub struct Sliding<A, T> {
     pub(super) before: A,
@@ -64,8 +64,8 @@ struct Slider<T> {
     elements: VecDeque<Element<T>>,
     /// How many of the elements are items.
     held: usize,
-    /// How many of them were in no window yet.
-    fresh: usize,
+    /// Whether one of them was in no window yet.
+    is_fresh: bool,
     /// How many items are still to go before the next window begins.
     leaving: usize,
 }
@@ -86,7 +86,7 @@ enum Element<T> {
 
 impl<T: Clone> Slider<T> {
     fn new(size: usize, step: usize) -> Self {
-        Self { size, step, elements: VecDeque::new(), held: 0, fresh: 0, leaving: 0 }
+        Self { size, step, elements: VecDeque::new(), held: 0, is_fresh: false, leaving: 0 }
     }
 
     fn take(&mut self, item: Item<T>, tally: &Tally) {
@@ -94,7 +94,7 @@ impl<T: Clone> Slider<T> {
             Item { index, last, value: Value::Good(value) } => {
                 tally.enter_many(1);
                 self.held += 1;
-                self.fresh += 1;
+                self.is_fresh = true;
                 self.elements.push_back(Element::Item { index, last, value });
             }
             // says nothing
@@ -115,7 +115,7 @@ impl<T: Clone> Slider<T> {
     fn next(&mut self, ended: bool, tally: &Tally) -> Option<Item<Vec<T>>> {
         loop {
             let starts = self.leaving == 0 && matches!(self.elements.front(), Some(Element::Item { .. }));
-            let is_due = self.held >= self.size || ended && self.fresh > 0;
+            let is_due = self.held >= self.size || ended && self.is_fresh;
             let window = if starts && is_due {
                 Some(self.window())
             } else if starts && !ended {
@@ -135,8 +135,6 @@ impl<T: Clone> Slider<T> {
                 Element::Item { index, last, value } => {
                     drop(value);
                     self.held -= 1;
-                    // of those between two windows, and at the end, some never were in one
-                    self.fresh = self.fresh.min(self.held);
                     self.leaving = self.leaving.saturating_sub(1);
                     match window {
                         Some(window) => {
@@ -164,8 +162,8 @@ impl<T: Clone> Slider<T> {
             Element::Item { value, .. } => Some(value),
             Element::Passing(_) | Element::Gone { .. } => None,
         });
-        let window = attempt(|| items.take(self.size).cloned().collect());
-        self.fresh = self.fresh.min(self.held.saturating_sub(self.size));
-        window
+        // it goes out as soon as it is full, so these are all there are
+        self.is_fresh = false;
+        attempt(|| items.cloned().collect())
     }
 }

@@ -10,7 +10,7 @@ use crate::ItemError;
 use crate::probe::{Probe, Tally};
 use crate::stage::{Chunk, Gather, Gathered, Item, Reader, Run, RunContext, Stage, Until, What, queued};
 
-/// Windows that follow each other; see [`Pipeline::window`].
+/// Windows that follow each other; see [`Pipeline::window`](crate::Pipeline::window).
 #[derive(Debug)]
 pub struct Tumbling<A> {
     pub(super) before: A,
