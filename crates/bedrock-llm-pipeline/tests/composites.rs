@@ -80,8 +80,7 @@ async fn merged_nodes_give_one_after_the_other() {
     let begun = Instant::now();
     let pipeline = Pipeline::new().merge((after(2), refuses(), after(1)));
     let outcomes: Vec<_> = pipeline.run(stream::iter(1..=2)).collect().await;
-    let places: Vec<_> =
-        outcomes.iter().map(|outcome| outcome.as_ref().map_err(told).copied()).collect();
+    let places: Vec<_> = outcomes.iter().map(|outcome| outcome.as_ref().map_err(told).copied()).collect();
     let refused = |number| Err(("merge/2".to_owned(), format!("not {number}")));
     assert_eq!(places, [Ok(12), refused(1), Ok(11), Ok(22), refused(2), Ok(21)]);
     assert_eq!(begun.elapsed().as_secs(), 4, "the nodes at once, the items one after the other");

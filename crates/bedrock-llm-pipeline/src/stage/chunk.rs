@@ -7,6 +7,7 @@ use std::vec;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use super::queue::Load;
 use crate::ItemError;
 use crate::item::{Item, Value};
 
@@ -56,6 +57,13 @@ impl<O> Chunk<O> {
     /// For a chunk that nothing was taken of: its runs, to correct which elements are last.
     pub(crate) fn runs(&mut self) -> &mut [Run] {
         self.runs.as_mut_slice()
+    }
+}
+
+impl<O: Send + 'static> Load for Chunk<O> {
+    fn load(&self) -> usize {
+        let items = self.runs.as_slice().iter().map(|run| usize::try_from(run.count).unwrap_or(usize::MAX));
+        items.fold(0, usize::saturating_add)
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{BoxItems, Item, RunContext};
+use super::{Item, RunContext};
 use crate::probe::{EventKind, Probe, Queue};
 
 /// The longest chunk, and the longest that its first item may wait for the others.
@@ -24,18 +24,32 @@ const CHUNK: usize = 64;
 const FILL: Duration = Duration::from_micros(50);
 
 /// Lets a stream work ahead of its reader, up to the run's queue size.
-pub(crate) fn queued<T: Send + 'static>(
-    stream: impl Stream<Item = Item<T>> + Send + 'static,
+pub(crate) fn queued<T: Load>(
+    stream: impl Stream<Item = T> + Send + 'static,
     probe: &Arc<Probe>,
     run: &RunContext,
 ) -> Reader<T> {
     Reader::Inline { stream: Box::pin(stream), probe: Arc::clone(probe), size: run.queue }
 }
 
+/// What goes through a queue: an item, or several in one piece.
+pub(crate) trait Load: Send + 'static {
+    /// How many items it is.
+    fn load(&self) -> usize;
+}
+
+impl<T: Send + 'static> Load for Item<T> {
+    fn load(&self) -> usize {
+        1
+    }
+}
+
+type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send>>;
+
 /// Hands a stream's items over, until it ends or nobody reads.
-async fn forward<T>(
-    mut stream: BoxItems<T>,
-    sender: mpsc::UnboundedSender<Vec<Item<T>>>,
+async fn forward<T: Load>(
+    mut stream: BoxStream<T>,
+    sender: mpsc::UnboundedSender<Vec<T>>,
     room: Arc<Room>,
     probe: Arc<Probe>,
 ) {
@@ -65,11 +79,11 @@ async fn forward<T>(
             let quick = begun.is_some_and(|begun| begun.elapsed() < FILL);
             length = if quick { (length * 2).min(most) } else { (length / 2).max(1) };
         }
-        let Ok(count) = u32::try_from(chunk.len()) else { unreachable!("a chunk has at most {CHUNK} items") };
-        // closed when the reader is gone, or sending fails
-        let Ok(taken) = room.free.acquire_many(count).await else { break };
+        // a piece that is larger than the queue goes when the queue is empty
+        let load = room.of(&chunk);
+        let Ok(taken) = room.free.acquire_many(u32::try_from(load).unwrap_or(u32::MAX)).await else { break };
         taken.forget();
-        if count > 0 && sender.send(chunk).is_err() {
+        if load > 0 && sender.send(chunk).is_err() {
             break;
         }
         if probe.is_watched() {
@@ -84,6 +98,13 @@ pub(crate) struct Room {
     free: Semaphore,
 }
 
+impl Room {
+    /// What so much takes of it.
+    fn of<T: Load>(&self, pieces: &[T]) -> usize {
+        pieces.iter().map(Load::load).sum::<usize>().min(self.size)
+    }
+}
+
 impl Queue for Room {
     fn depth(&self) -> usize {
         self.size.saturating_sub(self.free.available_permits())
@@ -94,7 +115,7 @@ impl Queue for Room {
 pub(crate) enum Reader<T> {
     /// Nothing had to wait yet.
     Inline {
-        stream: BoxItems<T>,
+        stream: BoxStream<T>,
         probe: Arc<Probe>,
         size: usize,
     },
@@ -105,8 +126,8 @@ pub(crate) enum Reader<T> {
 
 /// What comes out of a task.
 pub(crate) struct Chunks<T> {
-    receiver: mpsc::UnboundedReceiver<Vec<Item<T>>>,
-    chunk: std::vec::IntoIter<Item<T>>,
+    receiver: mpsc::UnboundedReceiver<Vec<T>>,
+    chunk: std::vec::IntoIter<T>,
     /// The room that the chunk takes until it is read.
     held: usize,
     room: Arc<Room>,
@@ -115,10 +136,10 @@ pub(crate) struct Chunks<T> {
 
 impl<T> Unpin for Reader<T> {}
 
-impl<T: Send + 'static> Stream for Reader<T> {
-    type Item = Item<T>;
+impl<T: Load> Stream for Reader<T> {
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let next = match &mut *self {
             Self::Inline { stream, .. } => match stream.as_mut().poll_next(cx) {
                 Poll::Ready(next) => next,
@@ -145,8 +166,8 @@ impl<T: Send + 'static> Stream for Reader<T> {
     }
 }
 
-impl<T: Send + 'static> Chunks<T> {
-    fn of_task(runtime: &Handle, stream: BoxItems<T>, probe: Arc<Probe>, size: usize) -> Self {
+impl<T: Load> Chunks<T> {
+    fn of_task(runtime: &Handle, stream: BoxStream<T>, probe: Arc<Probe>, size: usize) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let room = Arc::new(Room { size, free: Semaphore::new(size) });
         probe.watch_queue(Arc::downgrade(&room) as Weak<dyn Queue>);
@@ -154,7 +175,7 @@ impl<T: Send + 'static> Chunks<T> {
         Self { receiver, chunk: Vec::new().into_iter(), held: 0, room, task: AbortOnDropHandle::new(task) }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
             if let Some(item) = self.chunk.next() {
                 return Poll::Ready(Some(item));
@@ -162,7 +183,7 @@ impl<T: Send + 'static> Chunks<T> {
             self.room.free.add_permits(std::mem::take(&mut self.held));
             match ready!(self.receiver.poll_recv(cx)) {
                 Some(chunk) => {
-                    self.held = chunk.len();
+                    self.held = self.room.of(&chunk);
                     self.chunk = chunk.into_iter();
                 }
                 // the end of the queue is the end of the stream only if the task came to its end
