@@ -61,9 +61,9 @@ impl<O> Chunk<O> {
 }
 
 impl<O: Send + 'static> Load for Chunk<O> {
-    fn load(&self) -> usize {
-        let items = self.runs.as_slice().iter().map(|run| usize::try_from(run.count).unwrap_or(usize::MAX));
-        items.fold(0, usize::saturating_add)
+    fn items(&self) -> usize {
+        let runs = self.runs.as_slice().iter().filter(|run| !matches!(run.what, What::Gone));
+        usize::try_from(runs.map(|run| run.count).sum::<u64>()).unwrap_or(usize::MAX).max(1)
     }
 }
 
