@@ -169,7 +169,6 @@ mod tests {
     use layout::gv::parser::ast;
 
     use super::super::tests::composite;
-    use super::*;
     use crate::Pipeline;
 
     #[test]

@@ -20,7 +20,9 @@ pub use boxed::{BoxOne, BoxStage};
 pub use chain::{Chain, Identity, Link, Observed};
 pub use expand::Expand;
 pub(crate) use guard::{attempt, guarded};
+pub(crate) use overtaking::Overtaking;
 pub use parallel::{Concurrency, Parallel};
+pub(crate) use queue::queued;
 pub use segment::Segment;
 
 use crate::ItemError;
