@@ -1,4 +1,4 @@
-//! What goes wrong with one item, and where.
+//! What goes wrong with one item, and where; and with settings.
 
 use std::any::Any;
 use std::error::Error;
@@ -23,9 +23,10 @@ struct Inner {
 impl ItemError {
     /// A failure in `node`. If the cause is itself the failure of a node inside, the path names both.
     pub(crate) fn new(node: &Arc<str>, index: u64, cause: BoxError) -> Self {
-        let (node, cause) = match cause.downcast::<ItemError>() {
-            Ok(inner) => (format!("{node}/{}", inner.node()).into(), inner.0.cause.clone()),
-            Err(cause) => (Arc::clone(node), SharedError::new(cause)),
+        let cause = SharedError::new(cause);
+        let (node, cause) = match cause.0.downcast_ref::<Self>() {
+            Some(inner) => (format!("{node}/{}", inner.node()).into(), inner.0.cause.clone()),
+            None => (Arc::clone(node), cause),
         };
         Self(Arc::new(Inner { node, index, cause }))
     }
@@ -82,7 +83,7 @@ impl Error for ItemError {
     }
 }
 
-/// One error for several items, as when a whole batch fails.
+/// One error for several items, as when a whole batch fails or a failure is kept.
 #[derive(Clone)]
 pub(crate) struct SharedError(Arc<dyn Error + Send + Sync>);
 
@@ -112,6 +113,73 @@ impl Error for SharedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
     }
+}
+
+/// What a node's error is at its root, without what we put around it on the way.
+pub(crate) fn root_of(cause: &BoxError) -> &(dyn Error + Send + Sync + 'static) {
+    let cause = match cause.downcast_ref::<SharedError>() {
+        Some(shared) => &*shared.0,
+        None => &**cause,
+    };
+    match cause.downcast_ref::<ItemError>() {
+        Some(inner) => inner.cause(),
+        None => cause,
+    }
+}
+
+/// A setting that cannot be used. It is told when the pipeline is put together, not when it runs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A value that makes no sense.
+    #[error("`{field}` is {given}: {advice}")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// Which setting.
+        field: &'static str,
+        /// What was given.
+        given: String,
+        /// What to give.
+        advice: &'static str,
+    },
+    /// The system does not give so many threads.
+    #[error("`{field}` is {given}, more threads than the system gives: ask for fewer")]
+    #[non_exhaustive]
+    Threads {
+        /// Which setting.
+        field: &'static str,
+        /// How many were asked for.
+        given: usize,
+        /// What the system says.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl ConfigError {
+    pub(crate) fn out_of_range(field: &'static str, given: impl fmt::Debug, advice: &'static str) -> Self {
+        Self::OutOfRange { field, given: format!("{given:?}"), advice }
+    }
+}
+
+/// A batch failed for a reason that is not its function's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// The function must give one result for each item, in the order of the items.
+    #[error("the batch's function gave {given} results for {items} items")]
+    WrongLength {
+        /// How many results it gave.
+        given: usize,
+        /// How many items it had been given.
+        items: usize,
+    },
+    /// Single items are gathered by a task, which a Tokio runtime must run.
+    #[error("a batch of single items needs a Tokio runtime: call it inside one")]
+    NoRuntime,
+    /// The runtime in which the batch was gathered was shut down.
+    #[error("the runtime that ran the batch was shut down")]
+    ShutDown,
 }
 
 /// A node's function panicked; the other items go on.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod batch;
 mod error;
 pub mod graph;
 mod item;
@@ -11,9 +12,15 @@ mod probe;
 mod run;
 pub mod stage;
 
-pub use error::{BoxError, ItemError, Panicked};
+pub use batch::{Batch, BatchConfig, BatchNode, batch_each_fn, batch_fn};
+pub use error::{BatchError, BoxError, ConfigError, ItemError, Panicked};
 pub use graph::{Graph, GraphError};
+#[cfg(feature = "cache")]
+pub use node::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
+#[cfg(feature = "compute")]
+pub use node::{ComputeConfig, ComputeNode, ComputePool, TryComputeNode, compute_fn, try_compute_fn};
 pub use node::{FnNode, MapNode, Node, TryMapNode, map_fn, node_fn, try_map_fn};
+pub use node::{RateLimit, RateLimited, Retry, RetryConfig, TimedOut, Timeout};
 pub use pipeline::Pipeline;
 pub use probe::{Event, EventKind, Events, NodeStats, PipelineStats};
 pub use run::{OnError, RunHandle, Runner, Running};

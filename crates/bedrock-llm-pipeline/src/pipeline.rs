@@ -1,5 +1,6 @@
 //! The pipeline: nodes put together, one after the other.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use futures_util::StreamExt as _;
 
 use crate::node::{FnNode, MapNode, TryMapNode, map_fn, node_fn, try_map_fn};
 use crate::plan::Plan;
-use crate::probe::{Events, PipelineStats};
+use crate::probe::{Events, PipelineStats, Probe};
 use crate::stage::{Chain, Concurrency, Expand, Identity, Link, Parallel, Segment, Start};
 use crate::{BoxError, BoxOne, BoxStage, ItemError, Node, One, Runner, Running, Stage};
 
@@ -284,6 +285,7 @@ where
     }
 
     /// Lets only those items pass for which the function is true.
+    #[expect(clippy::type_complexity, reason = "a closure's type has no name")]
     pub fn filter<F>(
         self,
         keep: F,
@@ -329,6 +331,9 @@ where
     }
 }
 
+/// Another node around the last one, unless its settings make no sense.
+type Wrapped<In, Out, A, Mid, C, M, Last, E> = Result<Linked<In, Out, A, Mid, C, M, Last>, E>;
+
 /// What is said of the node that was added last.
 impl<In, Mid, Last, Out, A, C, N> Linked<In, Out, A, Mid, C, N, Last>
 where
@@ -358,16 +363,29 @@ where
     /// Puts the node that was added last into another, which calls it.
     pub(crate) fn wrap<M>(
         self,
-        wrapper: impl FnOnce(Arc<N>, &Arc<crate::probe::Probe>) -> M,
+        wrapper: impl FnOnce(Arc<N>, &Arc<Probe>) -> M,
     ) -> Linked<In, Out, A, Mid, C, M, Last>
+    where
+        M: Node<Last, Out>,
+    {
+        match self.try_wrap(|node, probe| Ok::<_, Infallible>(wrapper(node, probe))) {
+            Ok(wrapped) => wrapped,
+        }
+    }
+
+    /// The same where the other's settings may be wrong.
+    pub(crate) fn try_wrap<M, E>(
+        self,
+        wrapper: impl FnOnce(Arc<N>, &Arc<Probe>) -> Result<M, E>,
+    ) -> Wrapped<In, Out, A, Mid, C, M, Last, E>
     where
         M: Node<Last, Out>,
     {
         let Segment { before, chain, types } = self.stage;
         let Link { before: chain, node, probe, .. } = chain;
-        let node = Arc::new(wrapper(node, &probe));
+        let node = Arc::new(wrapper(node, &probe)?);
         let chain = Link { before: chain, node, probe, types: PhantomData };
-        Pipeline::from_stage(Segment { before, chain, types }, self.plan)
+        Ok(Pipeline::from_stage(Segment { before, chain, types }, self.plan))
     }
 }
 

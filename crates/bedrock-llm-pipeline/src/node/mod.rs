@@ -1,8 +1,23 @@
 //! Nodes: one value in, one out, or an error.
 
+#[cfg(feature = "cache")]
+mod cached;
+#[cfg(feature = "compute")]
+mod compute;
 mod function;
+mod rate_limit;
+mod retry;
+mod timeout;
+mod turns;
 
+#[cfg(feature = "cache")]
+pub use cached::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
+#[cfg(feature = "compute")]
+pub use compute::{ComputeConfig, ComputeNode, ComputePool, TryComputeNode, compute_fn, try_compute_fn};
 pub use function::{FnNode, MapNode, TryMapNode, map_fn, node_fn, try_map_fn};
+pub use rate_limit::{RateLimit, RateLimited};
+pub use retry::{Retry, RetryConfig};
+pub use timeout::{TimedOut, Timeout};
 
 use std::sync::Arc;
 

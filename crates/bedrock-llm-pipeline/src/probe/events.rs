@@ -43,6 +43,13 @@ pub enum EventKind {
     },
     /// A cache answered instead of the node.
     Cached,
+    /// An item failed and is tried again.
+    Retried {
+        /// Which attempt comes next, from 2.
+        attempt: usize,
+        /// The pause before it.
+        delay: Duration,
+    },
     /// A batch was handed to its function.
     BatchFlushed {
         /// How many items it had.

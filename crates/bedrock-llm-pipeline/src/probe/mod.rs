@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 pub use events::{Event, EventKind, Events};
 pub use stats::{NodeStats, PipelineStats};
-pub(crate) use tally::{SAMPLE, Tally};
+pub(crate) use tally::{SAMPLE, Started, Tally};
 
 /// The numbers of one node. Those of a run have one writer, see [`Tally`].
 #[derive(Debug, Default)]
@@ -24,12 +24,21 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     pub(crate) cache_hits: AtomicU64,
     pub(crate) cache_misses: AtomicU64,
+    pub(crate) retries: AtomicU64,
     pub(crate) busy_nanos: AtomicU64,
 }
 
 impl Counters {
-    fn all(&self) -> [&AtomicU64; 6] {
-        [&self.entered, &self.left, &self.failed, &self.cache_hits, &self.cache_misses, &self.busy_nanos]
+    fn all(&self) -> [&AtomicU64; 7] {
+        [
+            &self.entered,
+            &self.left,
+            &self.failed,
+            &self.cache_hits,
+            &self.cache_misses,
+            &self.retries,
+            &self.busy_nanos,
+        ]
     }
 
     fn take_in(&self, other: &Self) {
@@ -52,6 +61,8 @@ pub struct Probe {
     times: Mutex<Option<Histogram<u64>>>,
     /// How many items may be in it at once.
     width: AtomicU64,
+    /// Whether the node says itself how long it worked, because items wait in it before it begins.
+    times_itself: AtomicBool,
     since: OnceLock<Instant>,
     queues: Mutex<Vec<Weak<dyn Queue>>>,
     watched: AtomicBool,
@@ -74,6 +85,7 @@ impl Probe {
             runs: Mutex::default(),
             times: Mutex::new(None),
             width: AtomicU64::new(1),
+            times_itself: AtomicBool::new(false),
             since: OnceLock::new(),
             queues: Mutex::default(),
             watched: AtomicBool::new(false),
@@ -98,6 +110,12 @@ impl Probe {
         self.width.store(width as u64, Relaxed);
     }
 
+    /// The node will tell by [`worked`](Self::worked) how long it was at work.
+    #[cfg(feature = "compute")]
+    pub(crate) fn set_times_itself(&self) {
+        self.times_itself.store(true, Relaxed);
+    }
+
     /// A queue behind this node, for as long as it lives.
     pub(crate) fn watch_queue(&self, queue: Weak<dyn Queue>) {
         let mut queues = locked(&self.queues);
@@ -109,7 +127,8 @@ impl Probe {
         locked(&self.queues).iter().filter_map(Weak::upgrade).map(|queue| queue.depth()).sum()
     }
 
-    fn record(&self, took: Duration) {
+    /// This many items took that long.
+    fn record(&self, took: Duration, items: u64) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let mut times = locked(&self.times);
         // two significant digits: 1 % is enough for a quantile, and keeps it small
@@ -117,7 +136,10 @@ impl Probe {
             Ok(times) => times,
             Err(error) => unreachable!("two significant digits are within 0 to 5: {error}"),
         });
-        times.saturating_record(nanos.max(1));
+        // it grows to what it is given, up to the largest number
+        if let Err(error) = times.record_n(nanos.max(1), items) {
+            unreachable!("a histogram that grows holds any number: {error}");
+        }
     }
 
     /// Whether anyone asked for events.

@@ -33,6 +33,8 @@ pub struct NodeStats {
     pub cache_hits: u64,
     /// Items that its cache did not have.
     pub cache_misses: u64,
+    /// How many times items were tried again.
+    pub retries: u64,
     /// The median time of an item in the node, within 1 %. Of a node quicker than 10 µs one item in 256 is timed.
     pub p50: Option<Duration>,
     /// 99 % of items took no longer.
@@ -86,6 +88,7 @@ impl Probe {
             failed: total.failed.load(Relaxed),
             cache_hits: total.cache_hits.load(Relaxed),
             cache_misses: total.cache_misses.load(Relaxed),
+            retries: total.retries.load(Relaxed),
             p50: quantile(0.5),
             p99: quantile(0.99),
             queued: self.queued(),

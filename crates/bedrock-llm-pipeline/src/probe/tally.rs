@@ -126,6 +126,40 @@ impl Tally {
         }
     }
 
+    /// A batch enters; what is given goes to [`leave_batch`](Self::leave_batch).
+    pub(crate) fn enter_batch(
+        &self,
+        indexes: impl Iterator<Item = u64>,
+        size: usize,
+        full: bool,
+    ) -> Option<Started> {
+        let entering = size as u64;
+        let entered = self.add(&self.counters.entered, entering);
+        let each = self.slow.load(Relaxed) || self.probe.is_watched();
+        if self.probe.is_watched() {
+            for index in indexes {
+                self.probe.emit(Some(index), EventKind::Started);
+            }
+            self.probe.emit(None, EventKind::BatchFlushed { size, full });
+        }
+        let notable = each || entered / SAMPLE != entered.wrapping_sub(entering) / SAMPLE;
+        let weight = if each { 1 } else { (SAMPLE / entering.max(1)).max(1) };
+        notable.then(|| Started { at: Instant::now(), weight })
+    }
+
+    /// A batch's function has answered: each of its items took that long.
+    pub(crate) fn leave_batch(&self, started: Started, size: usize) -> Duration {
+        self.time_of(started, size as u64)
+    }
+
+    /// An item of a batch comes out.
+    #[inline]
+    pub(crate) fn finished(&self, index: u64, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.probe.emit(Some(index), EventKind::Finished { took });
+        }
+    }
+
     /// This many values come out.
     #[inline]
     pub(crate) fn give(&self, count: u64) {
@@ -144,11 +178,16 @@ impl Tally {
     /// Ends the timing of an item.
     #[cold]
     pub(crate) fn time(&self, started: Started) -> Duration {
+        self.time_of(started, 1)
+    }
+
+    fn time_of(&self, started: Started, items: u64) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.add(&self.counters.busy_nanos, nanos.saturating_mul(started.weight));
-        self.probe.record(took);
+        if !self.probe.times_itself.load(Relaxed) {
+            self.add(&self.counters.busy_nanos, nanos(took).saturating_mul(started.weight));
+            self.probe.record(took, items);
+        }
         took
     }
 }
@@ -163,8 +202,27 @@ impl Drop for Tally {
     }
 }
 
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What nodes count themselves. All callers of a node share these counters.
 impl Probe {
-    /// A cache answered, or did not. Callers share the counters.
+    /// The node worked for so long on one item.
+    #[cfg(feature = "compute")]
+    pub(crate) fn worked(&self, took: Duration) {
+        self.counters.busy_nanos.fetch_add(nanos(took), Relaxed);
+        self.record(took, 1);
+    }
+
+    /// An item is tried again.
+    pub(crate) fn retried(&self, attempt: usize, delay: Duration) {
+        self.counters.retries.fetch_add(1, Relaxed);
+        self.emit(None, EventKind::Retried { attempt, delay });
+    }
+
+    /// A cache answered, or did not.
+    #[cfg(feature = "cache")]
     pub(crate) fn cache(&self, hit: bool) {
         if hit {
             self.counters.cache_hits.fetch_add(1, Relaxed);

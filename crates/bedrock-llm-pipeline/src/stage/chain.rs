@@ -10,8 +10,11 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use futures_core::Stream;
 use futures_util::FutureExt as _;
 
+use super::Item;
+use super::sequential::sequential;
 use crate::probe::{Probe, SAMPLE, Tally};
 use crate::{BoxError, ItemError, Node, Panicked};
 
@@ -48,6 +51,12 @@ pub trait Chain<In, Out>: Clone + Send + Sync + 'static {
     /// Whether any of the nodes is slow or watched.
     #[doc(hidden)]
     fn is_notable(&self, tallies: &Self::Tallies) -> bool;
+
+    /// Puts it behind a stream.
+    #[doc(hidden)]
+    fn attach<S>(self, input: S) -> impl Stream<Item = Item<Out>> + Send + 'static
+    where
+        S: Stream<Item = Item<In>> + Send + 'static;
 }
 
 /// An item that is looked at.
@@ -84,6 +93,13 @@ impl<T: Send + 'static> Chain<T, T> for Identity {
 
     fn is_notable(&self, (): &()) -> bool {
         false
+    }
+
+    fn attach<S>(self, input: S) -> impl Stream<Item = Item<T>> + Send + 'static
+    where
+        S: Stream<Item = Item<T>> + Send + 'static,
+    {
+        input
     }
 }
 
@@ -156,6 +172,13 @@ where
 
     fn is_notable(&self, (before, tally): &Self::Tallies) -> bool {
         self.before.is_notable(before) || tally.is_notable()
+    }
+
+    fn attach<S>(self, input: S) -> impl Stream<Item = Item<Out>> + Send + 'static
+    where
+        S: Stream<Item = Item<In>> + Send + 'static,
+    {
+        sequential(input, self)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nodes that take one item at a time are fused: an item goes through a whole [`Segment`] of them as one future. A
 //! stage that holds several items at once runs in a task of its own, with a bounded queue behind it.
 
+mod ahead;
 mod boxed;
 mod chain;
 mod expand;
@@ -11,6 +12,7 @@ mod overtaking;
 mod parallel;
 mod queue;
 mod segment;
+mod sequential;
 
 use std::pin::Pin;
 

@@ -8,6 +8,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use futures_util::future::Either;
 
+use super::ahead::Ahead;
 use super::overtaking::Overtaking;
 use super::queue::queued;
 use super::{Item, One, RunContext, Stage, guarded};
@@ -86,21 +87,16 @@ where
             }
         };
         let input = self.before.attach(input, run);
-        let width = self.concurrency.width.get();
         let output = if self.concurrency.ordered {
-            Either::Left(input.map(work).buffered(width))
+            Either::Left(Ahead::new(input, self.concurrency, work))
         } else {
             let overtaking = Arc::new(Mutex::new(Overtaking::default()));
             let going_in = Arc::clone(&overtaking);
-            let output = input
-                .inspect(move |item| locked(&going_in).goes_in(item))
-                .map(work)
-                .buffer_unordered(width)
-                .map(move |mut item| {
-                    locked(&overtaking).comes_out(&mut item);
-                    item
-                });
-            Either::Right(output)
+            let input = input.inspect(move |item| locked(&going_in).goes_in(item));
+            Either::Right(Ahead::new(input, self.concurrency, work).map(move |mut item| {
+                locked(&overtaking).comes_out(&mut item);
+                item
+            }))
         };
         queued(output, &self.probe, run)
     }

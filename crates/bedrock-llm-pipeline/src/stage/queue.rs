@@ -1,101 +1,176 @@
 //! A task of its own for a part of the pipeline, and the bounded queue behind it.
+//!
+//! A stage whose items are always ready works while it is read: handing them to another task would cost more than
+//! they do. As soon as it has to wait for something, it moves into a task, so that it goes on while its reader is busy.
+//! From there items come in chunks of those that are ready together; nothing ready waits for a chunk to fill.
 
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{BoxItems, Item, RunContext};
 use crate::probe::{EventKind, Probe, Queue};
 
-/// Lets a stream work ahead of its reader, up to the run's queue size. Without a Tokio runtime it stays as it is, and
-/// works when it is read.
+/// The longest chunk, and the longest that its first item may wait for the others.
+const CHUNK: usize = 64;
+const FILL: Duration = Duration::from_micros(50);
+
+/// Lets a stream work ahead of its reader, up to the run's queue size.
 pub(crate) fn queued<T: Send + 'static>(
     stream: impl Stream<Item = Item<T>> + Send + 'static,
     probe: &Arc<Probe>,
     run: &RunContext,
 ) -> Reader<T> {
-    let Ok(runtime) = Handle::try_current() else {
-        return Reader::Inline(Box::pin(stream));
-    };
-    let (sender, receiver) = mpsc::channel(run.queue);
-    let depth = Arc::new(Depth(sender.downgrade()));
-    probe.watch_queue(Arc::downgrade(&depth) as Weak<dyn Queue>);
-    let probe = Arc::clone(probe);
-    let task = runtime.spawn(async move {
-        let mut stream = pin!(stream);
-        while let Some(item) = stream.next().await {
-            if sender.send(item).await.is_err() {
-                break;
+    Reader::Inline { stream: Box::pin(stream), probe: Arc::clone(probe), size: run.queue }
+}
+
+/// Hands a stream's items over, until it ends or nobody reads.
+async fn forward<T>(
+    mut stream: BoxItems<T>,
+    sender: mpsc::UnboundedSender<Vec<Item<T>>>,
+    room: Arc<Room>,
+    probe: Arc<Probe>,
+) {
+    let most = room.size.min(CHUNK);
+    let mut length = 1;
+    let mut ended = false;
+    while !ended {
+        let mut chunk = Vec::with_capacity(length);
+        let mut begun = None;
+        poll_fn(|cx| {
+            while chunk.len() < length {
+                match stream.as_mut().poll_next(cx) {
+                    Poll::Ready(Some(item)) => chunk.push(item),
+                    Poll::Ready(None) => {
+                        ended = true;
+                        break;
+                    }
+                    Poll::Pending if chunk.is_empty() => return Poll::Pending,
+                    Poll::Pending => break,
+                }
+                begun.get_or_insert_with(Instant::now);
             }
-            if probe.is_watched() {
-                probe.emit(None, EventKind::QueueDepth { depth: depth_of(&sender) });
-            }
+            Poll::Ready(())
+        })
+        .await;
+        if chunk.len() == length {
+            let quick = begun.is_some_and(|begun| begun.elapsed() < FILL);
+            length = if quick { (length * 2).min(most) } else { (length / 2).max(1) };
         }
-    });
-    Reader::Queue {
-        receiver,
-        ready: Vec::new().into_iter(),
-        room: run.queue,
-        task: AbortOnDropHandle::new(task),
-        _depth: depth,
+        let Ok(count) = u32::try_from(chunk.len()) else { unreachable!("a chunk has at most {CHUNK} items") };
+        // closed when the reader is gone, or sending fails
+        let Ok(taken) = room.free.acquire_many(count).await else { break };
+        taken.forget();
+        if count > 0 && sender.send(chunk).is_err() {
+            break;
+        }
+        if probe.is_watched() {
+            probe.emit(None, EventKind::QueueDepth { depth: room.depth() });
+        }
+    }
+}
+
+/// How much may wait in a queue.
+pub(crate) struct Room {
+    size: usize,
+    free: Semaphore,
+}
+
+impl Queue for Room {
+    fn depth(&self) -> usize {
+        self.size.saturating_sub(self.free.available_permits())
     }
 }
 
 /// The reading end.
 pub(crate) enum Reader<T> {
-    Inline(BoxItems<T>),
-    Queue {
-        receiver: mpsc::Receiver<Item<T>>,
-        /// Taken from the queue at once, which is cheaper than one by one.
-        ready: std::vec::IntoIter<Item<T>>,
-        room: usize,
-        task: AbortOnDropHandle<()>,
-        _depth: Arc<Depth<T>>,
+    /// Nothing had to wait yet.
+    Inline {
+        stream: BoxItems<T>,
+        probe: Arc<Probe>,
+        size: usize,
     },
+    /// In a task.
+    Queue(Chunks<T>),
+    Ended,
+}
+
+/// What comes out of a task.
+pub(crate) struct Chunks<T> {
+    receiver: mpsc::UnboundedReceiver<Vec<Item<T>>>,
+    chunk: std::vec::IntoIter<Item<T>>,
+    /// The room that the chunk takes until it is read.
+    held: usize,
+    room: Arc<Room>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl<T> Unpin for Reader<T> {}
 
-impl<T> Stream for Reader<T> {
+impl<T: Send + 'static> Stream for Reader<T> {
     type Item = Item<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<T>>> {
-        match &mut *self {
-            Self::Inline(stream) => stream.as_mut().poll_next(cx),
-            Self::Queue { receiver, ready: taken, room, task, .. } => {
-                if let Some(item) = taken.next() {
-                    return Poll::Ready(Some(item));
+        let next = match &mut *self {
+            Self::Inline { stream, .. } => match stream.as_mut().poll_next(cx) {
+                Poll::Ready(next) => next,
+                Poll::Pending => {
+                    // without a runtime it goes on as it is
+                    let Ok(runtime) = Handle::try_current() else { return Poll::Pending };
+                    let Self::Inline { stream, probe, size } = std::mem::replace(&mut *self, Self::Ended)
+                    else {
+                        return Poll::Ready(None);
+                    };
+                    let mut chunks = Chunks::of_task(&runtime, stream, probe, size);
+                    let next = chunks.poll_next(cx);
+                    *self = Self::Queue(chunks);
+                    ready!(next)
                 }
-                let mut items = Vec::new();
-                if ready!(receiver.poll_recv_many(cx, &mut items, *room)) > 0 {
-                    *taken = items.into_iter();
-                    return Poll::Ready(taken.next());
+            },
+            Self::Queue(chunks) => ready!(chunks.poll_next(cx)),
+            Self::Ended => None,
+        };
+        if next.is_none() {
+            *self = Self::Ended;
+        }
+        Poll::Ready(next)
+    }
+}
+
+impl<T: Send + 'static> Chunks<T> {
+    fn of_task(runtime: &Handle, stream: BoxItems<T>, probe: Arc<Probe>, size: usize) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let room = Arc::new(Room { size, free: Semaphore::new(size) });
+        probe.watch_queue(Arc::downgrade(&room) as Weak<dyn Queue>);
+        let task = runtime.spawn(forward(stream, sender, Arc::clone(&room), probe));
+        Self { receiver, chunk: Vec::new().into_iter(), held: 0, room, task: AbortOnDropHandle::new(task) }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+        loop {
+            if let Some(item) = self.chunk.next() {
+                return Poll::Ready(Some(item));
+            }
+            self.room.free.add_permits(std::mem::take(&mut self.held));
+            match ready!(self.receiver.poll_recv(cx)) {
+                Some(chunk) => {
+                    self.held = chunk.len();
+                    self.chunk = chunk.into_iter();
                 }
                 // the end of the queue is the end of the stream only if the task came to its end
-                match ready!(task.poll_unpin(cx)) {
+                None => match ready!(self.task.poll_unpin(cx)) {
                     Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-                    Ok(()) | Err(_) => Poll::Ready(None),
-                }
+                    Ok(()) | Err(_) => return Poll::Ready(None),
+                },
             }
         }
     }
-}
-
-/// Knows how full a queue is without keeping it open.
-pub(crate) struct Depth<T>(mpsc::WeakSender<Item<T>>);
-
-impl<T: Send> Queue for Depth<T> {
-    fn depth(&self) -> usize {
-        self.0.upgrade().map_or(0, |sender| depth_of(&sender))
-    }
-}
-
-fn depth_of<T>(sender: &mpsc::Sender<T>) -> usize {
-    sender.max_capacity() - sender.capacity()
 }
