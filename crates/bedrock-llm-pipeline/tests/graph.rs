@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bedrock_llm_pipeline::graph::UnequalParts;
 use bedrock_llm_pipeline::{
-    BoxError, Concurrency, Graph, GraphError, ItemError, Pipeline, map_fn, node_fn, try_map_fn,
+    BoxError, CacheConfig, Concurrency, Graph, GraphError, ItemError, Pipeline, RateLimit, RetryConfig,
+    batch_fn, map_fn, node_fn, try_map_fn,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
@@ -282,4 +283,72 @@ async fn a_graph_is_drawn_with_its_conditions_and_inner_pipelines() {
     assert_eq!(pipeline.execute_all(5).await.unwrap(), [6, 12]);
     let names: Vec<_> = pipeline.stats().nodes.iter().map(|node| node.name.to_string()).collect();
     assert_eq!(names, ["first", "inner", "inner/half", "inner/map", "sum"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_are_tried_again_bounded_and_cached() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let mut graph = Graph::new();
+    let work = move |number: u64| {
+        let call = counted.fetch_add(1, SeqCst);
+        async move {
+            if call == 0 {
+                sleep(Duration::from_secs(60)).await;
+            }
+            Ok::<_, BoxError>(number + 1)
+        }
+    };
+    graph
+        .add("work", node_fn(work))
+        .unwrap()
+        .timeout(Duration::from_secs(1))
+        .unwrap()
+        .retry(RetryConfig::attempts(2))
+        .unwrap()
+        .cached_by(CacheConfig::max_items(10), |number: &u64| *number)
+        .unwrap()
+        .rate_limit(RateLimit::per_second(1))
+        .unwrap();
+    let pipeline = graph.build::<u64, u64>().unwrap();
+    let begun = tokio::time::Instant::now();
+    let outcomes: Vec<_> = pipeline.run(stream::iter([4, 4, 5, 4])).collect().await;
+    assert_eq!(told(outcomes), [Ok(5), Ok(5), Ok(6), Ok(5)]);
+    assert_eq!(begun.elapsed().as_secs(), 3, "one a second");
+    let stats = pipeline.stats();
+    let node = stats.node("work").unwrap();
+    assert_eq!((calls.load(SeqCst), node.retries, node.cache_hits + node.cache_misses), (3, 1, 4));
+}
+
+#[test]
+fn what_a_node_cannot_have_is_said() {
+    let mut graph = numbers(&["a"]);
+    let all = |_: &u64| true;
+    assert_eq!(
+        said(graph.add_filter("few", all).unwrap().timeout(Duration::from_secs(1))),
+        "`few` cannot have `timeout`: it is a quick function to any number of values, not a node"
+    );
+    let join = map_fn(|parts: Vec<u64>| parts.len());
+    assert_eq!(
+        said(graph.add_join("all", join).unwrap().cached_by(CacheConfig::max_items(1), Vec::clone)),
+        "`all` cannot have `cache`: the parts of a join have no key; cache the nodes before it"
+    );
+    assert_eq!(
+        said(graph.add("b", map_fn(|number: u64| number)).unwrap().timeout(Duration::ZERO)),
+        "`b`: `timeout` is 0ns: give an item some time"
+    );
+}
+
+#[tokio::test]
+async fn values_of_one_input_fill_a_batch() {
+    let mut graph = Graph::new();
+    graph.add_flat_map("pieces", |number: u64| 0..number).unwrap();
+    let sum = async |numbers: Vec<u64>| {
+        let count = numbers.len() as u64;
+        Ok::<_, BoxError>(numbers.into_iter().map(|number| number * 100 + count).collect())
+    };
+    graph.add("batch", batch_fn(4, sum).unwrap()).unwrap().parallel(4);
+    graph.connect("pieces", "batch").unwrap();
+    let pipeline = graph.build::<u64, u64>().unwrap();
+    assert_eq!(pipeline.execute_all(4).await.unwrap(), [4, 104, 204, 304]);
 }

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bedrock_llm_pipeline::{BoxError, Concurrency, Graph, ItemError, OnError, map_fn, node_fn};
+use bedrock_llm_pipeline::graph::Placed;
+use bedrock_llm_pipeline::{BoxError, Concurrency, Graph, GraphError, ItemError, map_fn, node_fn};
 use futures_util::{StreamExt as _, stream};
 use proptest::prelude::*;
 use tokio::time::sleep;
@@ -157,6 +158,13 @@ fn name(place: usize) -> String {
     format!("node-{place}")
 }
 
+fn said<In, Out>(parallel: Option<usize>, placed: Result<Placed<'_, In, Out>, GraphError>) {
+    let placed = placed.unwrap();
+    if let Some(parallel) = parallel {
+        placed.parallel(parallel);
+    }
+}
+
 fn graph(specs: &[NodeSpec]) -> Graph {
     let mut graph = Graph::new();
     for (place, spec) in specs.iter().enumerate() {
@@ -170,44 +178,58 @@ fn graph(specs: &[NodeSpec]) -> Graph {
                 }
             }
         };
-        let placed = match spec.work {
-            Work::AddOne => graph.add(
-                &name,
-                node_fn(move |(input, number): Value| async move {
-                    pause((input, number)).await;
-                    Ok::<_, BoxError>((input, number + 1))
+        let parallel = spec.parallel;
+        match spec.work {
+            Work::AddOne => said(
+                parallel,
+                graph.add(
+                    &name,
+                    node_fn(move |(input, number): Value| async move {
+                        pause((input, number)).await;
+                        Ok::<_, BoxError>((input, number + 1))
+                    }),
+                ),
+            ),
+            Work::Drop(of) => {
+                said(parallel, graph.add_filter(&name, move |(_, number): &Value| !number.is_multiple_of(of)))
+            }
+            Work::Expand(count) => said(
+                parallel,
+                graph.add_flat_map(&name, move |(input, number): Value| {
+                    (0..count).map(move |more| (input, number + more))
                 }),
             ),
-            Work::Drop(of) => graph.add_filter(&name, move |(_, number): &Value| !number.is_multiple_of(of)),
-            Work::Expand(count) => graph.add_flat_map(&name, move |(input, number): Value| {
-                (0..count).map(move |more| (input, number + more))
-            }),
-            Work::Fail(of) => graph.add(
-                &name,
-                node_fn(move |(input, number): Value| async move {
-                    pause((input, number)).await;
-                    if number.is_multiple_of(of) { Err("a multiple") } else { Ok((input, number)) }
-                }),
+            Work::Fail(of) => said(
+                parallel,
+                graph.add(
+                    &name,
+                    node_fn(move |(input, number): Value| async move {
+                        pause((input, number)).await;
+                        if number.is_multiple_of(of) { Err("a multiple") } else { Ok((input, number)) }
+                    }),
+                ),
             ),
-            Work::Panic(of) => graph.add(
-                &name,
-                map_fn(move |(input, number): Value| {
-                    assert!(!number.is_multiple_of(of), "a multiple");
-                    (input, number)
-                }),
+            Work::Panic(of) => said(
+                parallel,
+                graph.add(
+                    &name,
+                    map_fn(move |(input, number): Value| {
+                        assert!(!number.is_multiple_of(of), "a multiple");
+                        (input, number)
+                    }),
+                ),
             ),
-            Work::Join => graph.add_join(
-                &name,
-                node_fn(move |parts: Vec<Value>| async move {
-                    let value = (parts[0].0, parts.iter().map(|(_, number)| number).sum());
-                    pause(value).await;
-                    Ok::<_, BoxError>(value)
-                }),
+            Work::Join => said(
+                parallel,
+                graph.add_join(
+                    &name,
+                    node_fn(move |parts: Vec<Value>| async move {
+                        let value = (parts[0].0, parts.iter().map(|(_, number)| number).sum());
+                        pause(value).await;
+                        Ok::<_, BoxError>(value)
+                    }),
+                ),
             ),
-        };
-        let placed = placed.unwrap();
-        if let Some(parallel) = spec.parallel {
-            placed.parallel(parallel);
         }
     }
     for (place, spec) in specs.iter().enumerate() {
@@ -226,14 +248,12 @@ fn graph(specs: &[NodeSpec]) -> Graph {
     graph
 }
 
-fn run(graph: Graph, inputs: &[u64], on_error: OnError, queue: usize) -> Vec<Result<Value, ItemError>> {
+fn run(graph: Graph, inputs: &[u64], queue: usize) -> Vec<Result<Value, ItemError>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let inputs: Vec<_> = inputs.iter().copied().enumerate().collect();
     let pipeline = graph.build::<Value, Value>().unwrap();
-    runtime.block_on(async {
-        pipeline.runner().on_error(on_error).queue(queue).run(stream::iter(inputs)).collect().await
-    })
+    runtime.block_on(async { pipeline.runner().queue(queue).run(stream::iter(inputs)).collect().await })
 }
 
 proptest! {
@@ -246,7 +266,7 @@ proptest! {
     ) {
         let mut graph = graph(&specs);
         graph.concurrency(width);
-        let outcomes = run(graph, &inputs, OnError::Report, queue);
+        let outcomes = run(graph, &inputs, queue);
         let got: Vec<_> = outcomes
             .iter()
             .map(|outcome| match outcome {
@@ -270,7 +290,7 @@ proptest! {
     ) {
         let mut graph = graph(&specs);
         graph.concurrency(Concurrency::new(width).as_completed());
-        let outcomes = run(graph, &inputs, OnError::Report, 2);
+        let outcomes = run(graph, &inputs, 2);
         let mut of_input: Vec<Vec<Result<u64, String>>> = vec![Vec::new(); inputs.len()];
         for outcome in outcomes {
             match outcome {

@@ -123,7 +123,7 @@ impl Graph {
         let names: Vec<_> = nodes.iter().map(|node| Arc::clone(node.probe.name())).collect();
         let name = |place: usize| names.get(place).cloned().unwrap_or_else(|| Arc::from(""));
         let flow_node = |(place, node): (usize, GraphNode)| {
-            node.probe.set_width(node.parallel.unwrap_or(concurrency.width.get()));
+            node.probe.set_width(node.parallel.unwrap_or(concurrency.width.get().saturating_mul(node.width)));
             let incoming = edges.iter().filter(|edge| edge.to == place);
             let outgoing = edges.iter().enumerate().filter(|(_, edge)| edge.from == place);
             FlowNode {
@@ -137,7 +137,7 @@ impl Graph {
                     })
                     .collect(),
                 gives_results: results.contains(&place),
-                width: node.parallel.unwrap_or(1),
+                width: node.parallel.unwrap_or(node.width),
                 permits: node.parallel.map(|values| Semaphore::new(values.min(Semaphore::MAX_PERMITS))),
                 probe: node.probe,
                 step: node.step,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::ConfigError;
+
 /// A graph that cannot be: said when nodes are added or connected, or when it is built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GraphError {
     /// A name for two nodes.
@@ -122,7 +124,15 @@ pub enum GraphError {
         /// The type that the graph shall give.
         wanted: &'static str,
     },
-    /// A wrapper that the node cannot have.
+    /// A setting of a node that cannot be used.
+    #[error("`{name}`: {error}")]
+    Setting {
+        /// The node.
+        name: String,
+        /// What is wrong with it.
+        error: ConfigError,
+    },
+    /// A node that cannot have what is asked for.
     #[error("`{name}` cannot have `{option}`: {why}")]
     Option {
         /// The node.
@@ -130,7 +140,7 @@ pub enum GraphError {
         /// What it cannot have.
         option: &'static str,
         /// Why.
-        why: String,
+        why: &'static str,
     },
 }
 

@@ -14,7 +14,7 @@ use super::parcel::Parcel;
 use super::step::{Condition, Slot, Step};
 use crate::item::{Item, Value};
 use crate::probe::{Probe, Tally, locked};
-use crate::stage::{Concurrency, Overtaking, RunContext, Stage, guarded, queued};
+use crate::stage::{Ahead, Concurrency, Overtaking, RunContext, Stage, guarded, queued};
 use crate::{BoxError, ItemError, Node as _};
 
 /// The stage of a graph: several items at once, in a task of its own.
@@ -97,21 +97,16 @@ where
                 }
             }
         };
-        let width = self.concurrency.width.get();
         let results = if self.concurrency.ordered {
-            Either::Left(input.map(work).buffered(width))
+            Either::Left(Ahead::new(input, self.concurrency, work))
         } else {
             let overtaking = Arc::new(Mutex::new(Overtaking::default()));
             let going_in = Arc::clone(&overtaking);
-            let results = input
-                .inspect(move |item| locked(&going_in).goes_in(item))
-                .map(work)
-                .buffer_unordered(width)
-                .map(move |mut item| {
-                    locked(&overtaking).comes_out(&mut item);
-                    item
-                });
-            Either::Right(results)
+            let input = input.inspect(move |item| locked(&going_in).goes_in(item));
+            Either::Right(Ahead::new(input, self.concurrency, work).map(move |mut item| {
+                locked(&overtaking).comes_out(&mut item);
+                item
+            }))
         };
         let output = results.flat_map(|item| stream::iter(spread(item)));
         match self.graph.nodes.iter().rev().find(|node| node.gives_results) {
@@ -234,7 +229,9 @@ impl FlowNode {
             (Step::Node(node), Task::One(Slot::Good(parcel))) => {
                 guarded(async { node.call(parcel).await }).await
             }
-            (Step::Join(node), Task::Parts(parts)) => guarded(async { node.call(parts).await }).await,
+            (Step::Join(node), Task::Parts(parts)) => {
+                guarded(async { node.call(Parcel::new(parts)).await }).await
+            }
             (Step::Expand(function), Task::One(Slot::Good(parcel))) => {
                 let values = function(parcel);
                 if let Some(started) = started {

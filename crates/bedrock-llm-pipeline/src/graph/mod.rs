@@ -52,6 +52,7 @@ use crate::{BoxError, Node};
 ///
 /// ```
 /// use bedrock_llm_pipeline::{BoxError, Graph, map_fn, node_fn};
+/// use std::time::Duration;
 ///
 /// async fn title(text: String) -> Result<String, BoxError> {
 ///     Ok(text.lines().next().ok_or("no text")?.to_owned())
@@ -61,7 +62,7 @@ use crate::{BoxError, Node};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut graph = Graph::new();
 /// graph.add("trim", map_fn(|text: String| text.trim().to_owned()))?;
-/// graph.add("title", node_fn(title))?.parallel(8);
+/// graph.add("title", node_fn(title))?.timeout(Duration::from_secs(5))?.parallel(8);
 /// graph.add("words", map_fn(|text: String| text.split_whitespace().count()))?;
 /// graph.add_join("card", map_fn(|(title, words): (String, usize)| format!("{title}: {words} words")))?;
 /// graph.connect("trim", "title")?.connect("trim", "words")?;
@@ -91,6 +92,8 @@ struct GraphNode {
     gives: Type,
     step: Step,
     parallel: Option<usize>,
+    /// How many values of one input are in it at once, where it is not `parallel`.
+    width: usize,
 }
 
 struct Edge {
@@ -131,7 +134,11 @@ impl Graph {
     /// # Errors
     ///
     /// [`GraphError::Duplicate`] and [`GraphError::Unnamed`].
-    pub fn add<In, Out>(&mut self, name: &str, node: impl Node<In, Out>) -> Result<Placed<'_>, GraphError>
+    pub fn add<In, Out>(
+        &mut self,
+        name: &str,
+        node: impl Node<In, Out>,
+    ) -> Result<Placed<'_, In, Out>, GraphError>
     where
         In: Send + 'static,
         Out: Clone + Send + 'static,
@@ -149,7 +156,7 @@ impl Graph {
         &mut self,
         name: &str,
         keep: impl Fn(&T) -> bool + Send + Sync + 'static,
-    ) -> Result<Placed<'_>, GraphError> {
+    ) -> Result<Placed<'_, T, T>, GraphError> {
         self.place(name, "filter", Takes::One(Type::of::<T>()), Type::of::<T>(), Step::filter(keep))
     }
 
@@ -162,7 +169,7 @@ impl Graph {
         &mut self,
         name: &str,
         function: impl Fn(In) -> I + Send + Sync + 'static,
-    ) -> Result<Placed<'_>, GraphError>
+    ) -> Result<Placed<'_, In, I::Item>, GraphError>
     where
         In: Send + 'static,
         I: IntoIterator<Item: Clone + Send + 'static>,
@@ -180,7 +187,7 @@ impl Graph {
         &mut self,
         name: &str,
         function: impl Fn(In) -> Result<I, E> + Send + Sync + 'static,
-    ) -> Result<Placed<'_>, GraphError>
+    ) -> Result<Placed<'_, In, I::Item>, GraphError>
     where
         In: Send + 'static,
         I: IntoIterator<Item: Clone + Send + 'static>,
@@ -200,7 +207,11 @@ impl Graph {
     /// # Errors
     ///
     /// As [`add`](Self::add).
-    pub fn add_join<P, Out>(&mut self, name: &str, node: impl Node<P, Out>) -> Result<Placed<'_>, GraphError>
+    pub fn add_join<P, Out>(
+        &mut self,
+        name: &str,
+        node: impl Node<P, Out>,
+    ) -> Result<Placed<'_, P, Out>, GraphError>
     where
         P: Parts,
         Out: Clone + Send + 'static,
@@ -208,24 +219,28 @@ impl Graph {
         self.place(name, "join", P::takes(), Type::of::<Out>(), Step::join(node))
     }
 
-    fn place(
+    fn place<In, Out>(
         &mut self,
         name: &str,
         kind: &'static str,
         takes: Takes,
         gives: Type,
         step: Step,
-    ) -> Result<Placed<'_>, GraphError> {
+    ) -> Result<Placed<'_, In, Out>, GraphError> {
+        let node = GraphNode::new(name, kind, takes, gives, step);
+        Ok(Placed::new(self.insert(node)?))
+    }
+
+    fn insert(&mut self, node: GraphNode) -> Result<&mut GraphNode, GraphError> {
+        let name = node.name();
         if name.is_empty() {
             return Err(GraphError::Unnamed);
         }
         if self.names().any(|known| known == name) {
             return Err(GraphError::Duplicate { name: name.to_owned() });
         }
-        let probe = Probe::new(kind, name.to_owned());
-        let node = GraphNode { probe, kind: Cow::Borrowed(kind), takes, gives, step, parallel: None };
         self.nodes.push(node);
-        self.nodes.last_mut().map(|node| Placed { node }).ok_or(GraphError::Empty)
+        self.nodes.last_mut().ok_or(GraphError::Empty)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -234,6 +249,11 @@ impl Graph {
 }
 
 impl GraphNode {
+    fn new(name: &str, kind: &'static str, takes: Takes, gives: Type, step: Step) -> Self {
+        let probe = Probe::new(kind, name.to_owned());
+        Self { probe, kind: Cow::Borrowed(kind), takes, gives, step, parallel: None, width: 1 }
+    }
+
     fn name(&self) -> &str {
         self.probe.name()
     }

@@ -17,8 +17,8 @@ pub(super) enum Step {
     Node(AnyNode),
     /// Any number of values of one; an error ends them.
     Expand(Arc<Expand>),
-    /// One value of one part of each node that leads to it.
-    Join(Arc<dyn JoinStep>),
+    /// One value of one part of each node that leads to it; the node takes them as a parcel of parcels.
+    Join(AnyNode),
 }
 
 /// A function to any number of values.
@@ -30,11 +30,6 @@ pub(super) struct AnyNode(Arc<dyn NodeStep>);
 
 trait NodeStep: Send + Sync {
     fn call(&self, input: Parcel) -> BoxFuture<'_, Result<Parcel, BoxError>>;
-    fn inside(&self) -> Vec<Plan>;
-}
-
-pub(super) trait JoinStep: Send + Sync {
-    fn call(&self, parts: Vec<Parcel>) -> BoxFuture<'_, Result<Parcel, BoxError>>;
     fn inside(&self) -> Vec<Plan>;
 }
 
@@ -58,14 +53,37 @@ where
     }
 }
 
-impl<N, P, Out> JoinStep for Typed<N, P, Out>
-where
-    N: Node<P, Out>,
-    P: Parts,
-    Out: Clone + Send + 'static,
-{
-    fn call(&self, parts: Vec<Parcel>) -> BoxFuture<'_, Result<Parcel, BoxError>> {
-        Box::pin(async move { Ok(Parcel::new(self.node.call(P::gather(parts)?).await?)) })
+/// A node of parts.
+struct Joining<N, P> {
+    node: N,
+    parts: PhantomData<fn(P)>,
+}
+
+impl<N: Node<P, Out>, P: Parts, Out: Send> Node<Vec<Parcel>, Out> for Joining<N, P> {
+    async fn call(&self, parts: Vec<Parcel>) -> Result<Out, BoxError> {
+        self.node.call(P::gather(parts)?).await
+    }
+
+    fn inside(&self) -> Vec<Plan> {
+        self.node.inside()
+    }
+}
+
+/// A node of any type as the one of these types that it is, for what must know them.
+pub(super) struct Opened<In, Out> {
+    node: AnyNode,
+    types: PhantomData<fn(In) -> Out>,
+}
+
+impl<In, Out> Opened<In, Out> {
+    pub(super) fn new(node: AnyNode) -> Self {
+        Self { node, types: PhantomData }
+    }
+}
+
+impl<In: Clone + Send + 'static, Out: Send + 'static> Node<In, Out> for Opened<In, Out> {
+    async fn call(&self, input: In) -> Result<Out, BoxError> {
+        Ok(self.node.call(Parcel::new(input)).await?.open()?)
     }
 
     fn inside(&self) -> Vec<Plan> {
@@ -81,6 +99,23 @@ impl AnyNode {
     {
         Self(Arc::new(Typed { node, types: PhantomData::<fn(In) -> Out> }))
     }
+
+    pub(super) fn around(node: impl Node<Parcel, Parcel>) -> Self {
+        Self(Arc::new(Untyped(node)))
+    }
+}
+
+/// A node around one of any type, which does not look at the values.
+struct Untyped<N>(N);
+
+impl<N: Node<Parcel, Parcel>> NodeStep for Untyped<N> {
+    fn call(&self, input: Parcel) -> BoxFuture<'_, Result<Parcel, BoxError>> {
+        Box::pin(self.0.call(input))
+    }
+
+    fn inside(&self) -> Vec<Plan> {
+        self.0.inside()
+    }
 }
 
 impl Node<Parcel, Parcel> for AnyNode {
@@ -95,7 +130,7 @@ impl Node<Parcel, Parcel> for AnyNode {
 
 impl Step {
     pub(super) fn join<P: Parts, Out: Clone + Send + 'static>(node: impl Node<P, Out>) -> Self {
-        Self::Join(Arc::new(Typed { node, types: PhantomData::<fn(P) -> Out> }))
+        Self::Join(AnyNode::new(Joining { node, parts: PhantomData }))
     }
 
     pub(super) fn filter<T: 'static>(keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
@@ -139,8 +174,7 @@ impl Step {
 
     pub(super) fn inside(&self) -> Vec<Plan> {
         match self {
-            Self::Node(node) => node.inside(),
-            Self::Join(node) => node.inside(),
+            Self::Node(node) | Self::Join(node) => node.inside(),
             Self::Expand(_) => Vec::new(),
         }
     }

@@ -18,6 +18,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 
+pub(crate) use ahead::Ahead;
 pub use boxed::{BoxOne, BoxStage};
 pub use chain::{Chain, Identity, Link, Observed};
 pub use expand::Expand;
