@@ -2,14 +2,18 @@
 //!
 //! Where a [`Pipeline`](crate::Pipeline) is checked when it compiles, a [`Graph`] is checked when its nodes are connected
 //! and when it is built. It may have any shape without circles, and it can be read from a file
-//! (feature `toml`: `Registry`).
+//! (feature `toml`: [`Registry`](https://docs.rs/bedrock-llm-pipeline/latest/bedrock_llm_pipeline/graph/struct.Registry.html)).
 
 mod build;
 mod connect;
 mod error;
 mod flow;
+#[cfg(feature = "toml")]
+mod json;
 mod parcel;
 mod place;
+#[cfg(feature = "toml")]
+mod registry;
 mod step;
 
 use std::borrow::Cow;
@@ -18,9 +22,13 @@ use std::sync::Arc;
 
 pub use error::GraphError;
 pub use flow::UnequalParts;
+#[cfg(feature = "toml")]
+pub use json::JsonError;
 pub use parcel::Parts;
 use parcel::{Takes, Type};
 pub use place::Placed;
+#[cfg(feature = "toml")]
+pub use registry::{LoadError, NoSettings, Registered, Registry};
 use step::{AnyNode, Condition, Step};
 
 use crate::probe::Probe;
