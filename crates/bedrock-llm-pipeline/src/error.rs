@@ -31,6 +31,11 @@ impl ItemError {
         Self(Arc::new(Inner { node, index, cause }))
     }
 
+    /// Whether this is the same failure, not only one like it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The name of the node that failed; `outer/inner` for a node of a pipeline that is itself a node.
     #[must_use]
     pub fn node(&self) -> &str {

@@ -3,6 +3,7 @@
 
 mod batch;
 mod error;
+pub mod graph;
 mod item;
 mod node;
 mod pipeline;
@@ -14,6 +15,7 @@ mod window;
 
 pub use batch::{Batch, BatchConfig, BatchNode, batch_each_fn, batch_fn};
 pub use error::{BatchError, BoxError, ConfigError, ItemError, Panicked};
+pub use graph::{Graph, GraphError};
 pub use node::{Branch, Cases, Join, TwoWay, Zip, branch, join, zip};
 #[cfg(feature = "cache")]
 pub use node::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};

@@ -105,6 +105,35 @@ impl<In, Out, S> Pipeline<In, Out, S> {
         PipelineStats { nodes: self.plan.stats() }
     }
 
+    /// A drawing of the nodes for [Mermaid](https://mermaid.js.org/syntax/flowchart.html), as GitHub and mdBook show it.
+    ///
+    /// ```
+    /// # use bedrock_llm_pipeline::Pipeline;
+    /// let pipeline = Pipeline::new().map(|text: String| text.len()).named("length").filter(|length| *length > 3);
+    /// assert_eq!(
+    ///     pipeline.to_mermaid(),
+    ///     r#"flowchart TD
+    ///     input(["input"])
+    ///     n0["length<br/>map"]
+    ///     n1["filter"]
+    ///     output(["output"])
+    ///     input --> n0
+    ///     n0 --> n1
+    ///     n1 --> output
+    /// "#
+    /// );
+    /// ```
+    #[must_use]
+    pub fn to_mermaid(&self) -> String {
+        self.plan.to_mermaid()
+    }
+
+    /// A drawing of the nodes for [Graphviz](https://graphviz.org/doc/info/lang.html): `dot -Tsvg`.
+    #[must_use]
+    pub fn to_dot(&self) -> String {
+        self.plan.to_dot()
+    }
+
     /// What happens in the nodes from now on.
     #[must_use]
     pub fn subscribe(&self) -> Events {
