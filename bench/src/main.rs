@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what a call costs, `chat` through our client beside the raw SDK, `layers` in each layer; `embed`: what
-//! many vectors cost; `agent`: what an agent's loop costs.
+//! many vectors cost; `agent`: what an agent's loop costs; `pipeline`: items a second beside the same flow by hand.
 //!
 //! In `chat` both talk over loopback to a stub server in a process of its own, so that only the client's work is counted.
 //! Rounds alternate between the two, and the order within a pair swaps, so that a slow spell of the machine hits
@@ -10,6 +10,7 @@ mod chat;
 mod embed;
 mod layers;
 mod measure;
+mod pipeline;
 mod stub;
 
 use std::alloc::System;
@@ -31,6 +32,8 @@ enum Args {
     Embed(embed::Args),
     /// An agent's loop, without a store, with one in memory and with one on disk.
     Agent(agent::Args),
+    /// Pipelines beside the same flows written by hand.
+    Pipeline(pipeline::Args),
     /// The stub server that the benchmarks start for themselves.
     #[command(hide = true)]
     Stub(stub::Args),
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Args::Layers(args) => runtime.block_on(layers::run(&args)),
         Args::Embed(args) => runtime.block_on(embed::run(&args)),
         Args::Agent(args) => runtime.block_on(agent::run(&args)),
+        Args::Pipeline(args) => pipeline::run(&args),
         Args::Stub(args) => runtime.block_on(stub::serve(&args)),
     }
 }

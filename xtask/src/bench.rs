@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::shell;
 
 /// Measure what a call costs: `chat` beside the raw SDK, `layers` in each layer of the client, `embed` for many
-/// vectors, `agent` for each answer of an agent's loop.
+/// vectors, `agent` for each answer of an agent's loop, `pipeline` beside the same flows by hand.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure, and its options: `chat --rounds 9`, `layers`, `chat --help`.

@@ -157,6 +157,26 @@ impl ConfigError {
     }
 }
 
+/// A batch failed for a reason that is not its function's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// The function must give one result for each item, in the order of the items.
+    #[error("the batch's function gave {given} results for {items} items")]
+    WrongLength {
+        /// How many results it gave.
+        given: usize,
+        /// How many items it had been given.
+        items: usize,
+    },
+    /// Single items are gathered by a task, which a Tokio runtime must run.
+    #[error("a batch of single items needs a Tokio runtime: call it inside one")]
+    NoRuntime,
+    /// The runtime in which the batch was gathered was shut down.
+    #[error("the runtime that ran the batch was shut down")]
+    ShutDown,
+}
+
 /// A node's function panicked; the other items go on.
 #[derive(Debug, thiserror::Error)]
 #[error("the node's function panicked: {message}")]

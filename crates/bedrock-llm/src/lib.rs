@@ -1,6 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "pipeline")]
+pub mod nodes;
+
 #[cfg(feature = "agent")]
 pub use bedrock_llm_agent as agent;
 #[cfg(feature = "client")]
@@ -9,6 +12,8 @@ pub use bedrock_llm_client as client;
 pub use bedrock_llm_embeddings as embeddings;
 #[cfg(feature = "local")]
 pub use bedrock_llm_local as local;
+#[cfg(feature = "pipeline")]
+pub use bedrock_llm_pipeline as pipeline;
 pub use bedrock_llm_providers as providers;
 pub use bedrock_llm_schema as schema;
 
@@ -21,6 +26,9 @@ pub use client::{BlockingClient, Client};
 #[cfg(feature = "embeddings")]
 #[doc(inline)]
 pub use embeddings::{Embedder, rerank::Reranker};
+#[cfg(feature = "pipeline")]
+#[doc(inline)]
+pub use pipeline::Pipeline;
 #[doc(inline)]
 pub use schema::{
     Catalog, ChatRequest, ChatResponse, ChatStream, Conversation, Error, ErrorKind, Message, ModelId, Result,

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 pub use events::{Event, EventKind, Events};
 pub use stats::{NodeStats, PipelineStats};
-pub(crate) use tally::{SAMPLE, Tally};
+pub(crate) use tally::{SAMPLE, Started, Tally};
 
 /// The numbers of one node. Those of a run have one writer, see [`Tally`].
 #[derive(Debug, Default)]
@@ -127,7 +127,8 @@ impl Probe {
         locked(&self.queues).iter().filter_map(Weak::upgrade).map(|queue| queue.depth()).sum()
     }
 
-    fn record(&self, took: Duration) {
+    /// This many items took that long.
+    fn record(&self, took: Duration, items: u64) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let mut times = locked(&self.times);
         // two significant digits: 1 % is enough for a quantile, and keeps it small
@@ -136,7 +137,7 @@ impl Probe {
             Err(error) => unreachable!("two significant digits are within 0 to 5: {error}"),
         });
         // it grows to what it is given, up to the largest number
-        if let Err(error) = times.record(nanos.max(1)) {
+        if let Err(error) = times.record_n(nanos.max(1), items) {
             unreachable!("a histogram that grows holds any number: {error}");
         }
     }

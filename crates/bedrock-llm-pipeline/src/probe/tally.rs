@@ -94,6 +94,11 @@ impl Tally {
         self.start(index, weight)
     }
 
+    /// So many items enter a stage that only keeps them for a while.
+    pub(crate) fn enter_many(&self, items: u64) {
+        self.add(&self.counters.entered, items);
+    }
+
     /// An item enters that is not looked at, and does not come to its end.
     pub(crate) fn enter_unseen(&self) {
         self.add(&self.counters.entered, 1);
@@ -126,6 +131,40 @@ impl Tally {
         }
     }
 
+    /// A batch enters; what is given goes to [`leave_batch`](Self::leave_batch).
+    pub(crate) fn enter_batch(
+        &self,
+        indexes: impl Iterator<Item = u64>,
+        size: usize,
+        full: bool,
+    ) -> Option<Started> {
+        let entering = size as u64;
+        let entered = self.add(&self.counters.entered, entering);
+        let each = self.is_notable();
+        if self.probe.is_watched() {
+            for index in indexes {
+                self.probe.emit(Some(index), EventKind::Started);
+            }
+            self.probe.emit(None, EventKind::BatchFlushed { size, full });
+        }
+        let notable = each || entered / SAMPLE != entered.wrapping_sub(entering) / SAMPLE;
+        let weight = if each { 1 } else { (SAMPLE / entering.max(1)).max(1) };
+        notable.then(|| Started { at: Instant::now(), weight })
+    }
+
+    /// A batch's function has answered: each of its items took that long.
+    pub(crate) fn leave_batch(&self, started: Started, size: usize) -> Duration {
+        self.time_all(started, size as u64)
+    }
+
+    /// An item of a batch comes out.
+    #[inline]
+    pub(crate) fn finished(&self, index: u64, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.probe.emit(Some(index), EventKind::Finished { took });
+        }
+    }
+
     /// This many values come out.
     #[inline]
     pub(crate) fn give(&self, count: u64) {
@@ -144,11 +183,15 @@ impl Tally {
     /// Ends the timing of an item.
     #[cold]
     pub(crate) fn time(&self, started: Started) -> Duration {
+        self.time_all(started, 1)
+    }
+
+    fn time_all(&self, started: Started, items: u64) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
         if !self.probe.times_itself.load(Relaxed) {
             self.add(&self.counters.busy_nanos, nanos(took).saturating_mul(started.weight));
-            self.probe.record(took);
+            self.probe.record(took, items);
         }
         took
     }
@@ -174,7 +217,7 @@ impl Probe {
     #[cfg(feature = "compute")]
     pub(crate) fn worked(&self, took: Duration) {
         self.counters.busy_nanos.fetch_add(nanos(took), Relaxed);
-        self.record(took);
+        self.record(took, 1);
     }
 
     /// An item is tried again.

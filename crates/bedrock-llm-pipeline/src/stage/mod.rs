@@ -6,8 +6,11 @@
 mod ahead;
 mod boxed;
 mod chain;
+mod chunk;
 mod expand;
+mod gather;
 mod guard;
+mod merge;
 mod overtaking;
 mod parallel;
 mod queue;
@@ -18,11 +21,17 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 
+pub(crate) use ahead::Ahead;
 pub use boxed::{BoxOne, BoxStage};
 pub use chain::{Chain, Identity, Link, Observed};
+pub(crate) use chunk::{Chunk, Reader, Run, What};
 pub use expand::Expand;
+pub(crate) use gather::{Gather, Gathered, Until};
 pub(crate) use guard::{attempt, guarded};
+pub use merge::Merge;
+pub(crate) use overtaking::Overtaking;
 pub use parallel::{Concurrency, Parallel};
+pub(crate) use queue::queued;
 pub use segment::Segment;
 
 use crate::ItemError;
