@@ -5,11 +5,14 @@ mod batch;
 mod error;
 pub mod graph;
 mod item;
+pub mod job;
 mod node;
 mod pipeline;
 mod plan;
 mod probe;
 mod run;
+pub mod sink;
+pub mod source;
 pub mod stage;
 mod window;
 

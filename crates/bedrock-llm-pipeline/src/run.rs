@@ -1,12 +1,14 @@
 //! A stream of items on its way through a pipeline.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use futures_util::StreamExt as _;
 use futures_util::task::AtomicWaker;
 use pin_project_lite::pin_project;
 
@@ -71,7 +73,13 @@ where
         I: Stream<Item = In> + Send + 'static,
     {
         let handle = RunHandle::default();
-        let input = Inputs { input, next: 0, handle: handle.clone() };
+        let mut next = 0;
+        let numbered = input.map(move |value| {
+            let index = next;
+            next += 1;
+            Item::input(index, value)
+        });
+        let input = UntilDrained::new(numbered, handle.clone());
         Running { items: Some(self.items(input)), handle, on_error: self.on_error }
     }
 
@@ -175,8 +183,17 @@ impl RunHandle {
         self.0.output.wake();
     }
 
+    /// Waits until the run is cancelled.
+    pub(crate) async fn cancelled(&self) {
+        poll_fn(|cx| {
+            self.0.output.register(cx.waker());
+            if self.is_cancelled() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
     #[inline]
-    fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.0.state.load(SeqCst) >= DRAINING
     }
 
@@ -187,19 +204,24 @@ impl RunHandle {
 }
 
 pin_project! {
-    /// Numbers the input, and ends it when the run drains.
-    struct Inputs<I> {
+    /// A stream that ends when its run drains.
+    pub(crate) struct UntilDrained<I> {
         #[pin]
         input: I,
-        next: u64,
         handle: RunHandle,
     }
 }
 
-impl<I: Stream> Stream for Inputs<I> {
-    type Item = Item<I::Item>;
+impl<I> UntilDrained<I> {
+    pub(crate) fn new(input: I, handle: RunHandle) -> Self {
+        Self { input, handle }
+    }
+}
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+impl<I: Stream> Stream for UntilDrained<I> {
+    type Item = I::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
         let this = self.project();
         if this.handle.is_draining() {
             return Poll::Ready(None);
@@ -212,11 +234,6 @@ impl<I: Stream> Stream for Inputs<I> {
                 return Poll::Ready(None);
             }
         }
-        let next = ready!(polled);
-        Poll::Ready(next.map(|value| {
-            let index = *this.next;
-            *this.next += 1;
-            Item::input(index, value)
-        }))
+        polled
     }
 }
