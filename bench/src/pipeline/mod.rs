@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             group.bench_function(BenchmarkId::from_parameter(id), |bencher| {
                 bencher.iter_custom(|rounds| {
                     // in a task, as a server runs it
-                    let outcome = runtime.block_on(tokio::spawn(run(flow.items, rounds)));
+                    let outcome = runtime.block_on(runtime.spawn(run(flow.items, rounds)));
                     outcome.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
                 });
             });

@@ -50,3 +50,46 @@ impl<T> Item<T> {
         }
     }
 }
+
+/// What tests ask of the items of a whole run.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::collections::BTreeMap;
+
+    use super::{Item, Value};
+
+    /// Each of the inputs from 0 on is closed once, by its final element; `ordered`: elements of an index are together
+    /// and indexes ascend.
+    pub(crate) fn assert_closed_once<T>(items: &[Item<T>], inputs: u64, ordered: bool) {
+        let mut open: BTreeMap<u64, bool> = (0..inputs).map(|index| (index, true)).collect();
+        let mut before = 0;
+        for Item { index, last, .. } in items {
+            assert_eq!(
+                open.get(index),
+                Some(&true),
+                "an element of input {index}, which is closed or never was"
+            );
+            if *last {
+                open.insert(*index, false);
+            }
+            assert!(!ordered || before <= *index, "input {index} comes after {before}");
+            before = *index;
+        }
+        let left: Vec<_> = open.into_iter().filter(|(_, open)| *open).map(|(index, _)| index).collect();
+        assert!(left.is_empty(), "never closed: {left:?}");
+    }
+
+    /// The good values, and the indexes of the failed.
+    pub(crate) fn parted<T>(items: Vec<Item<T>>) -> (Vec<T>, Vec<u64>) {
+        let mut good = Vec::new();
+        let mut failed = Vec::new();
+        for item in items {
+            match item.value {
+                Value::Good(value) => good.push(value),
+                Value::Failed(_) => failed.push(item.index),
+                Value::Gone => {}
+            }
+        }
+        (good, failed)
+    }
+}

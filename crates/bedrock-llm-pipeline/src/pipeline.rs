@@ -41,14 +41,21 @@ use crate::{BoxError, BoxOne, BoxStage, ItemError, Node, One, Runner, Running, S
 /// # Ok(())
 /// # }
 /// ```
-pub struct Pipeline<In, Out, S = BoxOne<In, Out>> {
+pub struct Pipeline<In, Out, S = Bare<BoxOne<In, Out>, Out>> {
     pub(crate) stage: S,
     pub(crate) plan: Plan,
     pub(crate) types: PhantomData<fn(In) -> Out>,
 }
 
+/// A stage of any kind, and no nodes yet behind it.
+type Bare<B, Out> = Segment<B, Identity, Out>;
+
+/// A pipeline whose nodes are not in its type; it may give none or several results for an item. One that gives exactly
+/// one is a `Pipeline<In, Out>`.
+pub type AnyPipeline<In, Out> = Pipeline<In, Out, Segment<BoxStage<In, Out>, Identity, Out>>;
+
 /// What `Pipeline::new` begins with.
-type Empty<T> = Segment<Start, Identity, T>;
+type Empty<T> = Bare<Start, T>;
 
 /// With the node `N` from `Last` to `Out` added to the chain `C`.
 pub(crate) type Linked<In, Out, A, Mid, C, N, Last> = Pipeline<In, Out, Segment<A, Link<C, N, Last>, Mid>>;
@@ -192,12 +199,12 @@ where
     where
         S: One<In, Out>,
     {
-        Pipeline::from_stage(BoxOne::new(self.stage), self.plan)
+        Pipeline::behind(BoxOne::new(self.stage), self.plan)
     }
 
-    /// The same for pipelines that are not one-to-one.
-    pub fn boxed_stage(self) -> Pipeline<In, Out, BoxStage<In, Out>> {
-        Pipeline::from_stage(BoxStage::new(self.stage), self.plan)
+    /// The same for pipelines that may give none or several results for an item: [`AnyPipeline`].
+    pub fn boxed_any(self) -> AnyPipeline<In, Out> {
+        Pipeline::behind(BoxStage::new(self.stage), self.plan)
     }
 }
 
@@ -232,7 +239,8 @@ where
     where
         N: Node<Out, Next>,
     {
-        self.link("node", node)
+        let kind = node.kind();
+        self.link(kind, node)
     }
 
     /// Adds a quick function that cannot fail. For work that takes more than some 10 µs see

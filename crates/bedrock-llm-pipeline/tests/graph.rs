@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bedrock_llm_pipeline::graph::UnequalParts;
 use bedrock_llm_pipeline::{
-    BoxError, CacheConfig, Concurrency, Graph, GraphError, ItemError, Pipeline, RateLimit, RetryConfig,
-    batch_fn, map_fn, node_fn, try_map_fn,
+    BoxError, Concurrency, Graph, GraphError, ItemError, Pipeline, batch_fn, map_fn, node_fn, try_map_fn,
 };
+#[cfg(feature = "cache")]
+use bedrock_llm_pipeline::{CacheConfig, RateLimit, RetryConfig};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
@@ -285,6 +286,7 @@ async fn a_graph_is_drawn_with_its_conditions_and_inner_pipelines() {
     assert_eq!(names, ["first", "inner", "inner/half", "inner/map", "sum"]);
 }
 
+#[cfg(feature = "cache")]
 #[tokio::test(start_paused = true)]
 async fn nodes_are_tried_again_bounded_and_cached() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -320,6 +322,7 @@ async fn nodes_are_tried_again_bounded_and_cached() {
     assert_eq!((calls.load(SeqCst), node.retries, node.cache_hits + node.cache_misses), (3, 1, 4));
 }
 
+#[cfg(feature = "cache")]
 #[test]
 fn what_a_node_cannot_have_is_said() {
     let mut graph = numbers(&["a"]);

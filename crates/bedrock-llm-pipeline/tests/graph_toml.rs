@@ -126,6 +126,8 @@ fn what_is_wrong_with_a_file_is_said_with_node_and_field() {
     for (file, message) in cases {
         assert_eq!(refused(file), message, "{file}");
     }
+    let empty = registry().load("").unwrap().build::<u64, u64>().unwrap_err();
+    assert_eq!(empty.to_string(), "the graph has no nodes; add at least one");
     let error = registry().load("[nodes.a]\nuse = 'add'\nwith = { number = 0 }").unwrap_err();
     assert_eq!(error.source().unwrap().to_string(), "adds nothing");
     let error = registry().load("[nodes.a]\nuse = 'share'\nbatch = { size = 0 }").unwrap_err();

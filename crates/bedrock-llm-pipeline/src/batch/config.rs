@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use crate::ConfigError;
+use crate::stage::Until;
+
+/// A batch goes when this many more items than it may have failed elsewhere meanwhile.
+const PASSING: usize = 1024;
 
 /// When a batch is handed to its function.
 ///
@@ -10,7 +14,7 @@ use crate::ConfigError;
 /// - When its oldest item has waited [`max_wait`](Self::max_wait), if it has at least
 ///   [`min_batch_size`](Self::min_batch_size) items. A smaller one waits for one more `max_wait` until it has; then it
 ///   goes as it is, so nothing waits for longer than twice `max_wait`.
-/// - At once when the input ends, or the run drains.
+/// - At once when the input ends, or the run drains; and when more than 1024 items besides failed before it meanwhile.
 ///
 /// A number is a batch size with the defaults of the others: `.batch(32, …)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,21 +53,26 @@ impl BatchConfig {
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
         let Self { batch_size, min_batch_size, .. } = self;
         if batch_size == 0 {
-            return Err(ConfigError::out_of_range("batch_size", batch_size, AT_LEAST_ONE));
+            return Err(ConfigError::out_of_range("batch_size", 0, "a batch has at least one item"));
         }
-        if min_batch_size == 0 {
-            return Err(ConfigError::out_of_range("min_batch_size", min_batch_size, AT_LEAST_ONE));
-        }
-        if min_batch_size > batch_size {
-            let advice = "at most the `batch_size`, or no batch would be large enough";
+        if !(1..=batch_size).contains(&min_batch_size) {
+            let advice = "it must be at least 1 and at most `batch_size`";
             return Err(ConfigError::out_of_range("min_batch_size", min_batch_size, advice));
         }
         Ok(self)
     }
-}
 
-/// What both sizes must be.
-const AT_LEAST_ONE: &str = "a batch has at least one item";
+    pub(super) fn until(self) -> Until {
+        Until {
+            size: self.batch_size,
+            wait: self.max_wait,
+            least: self.min_batch_size,
+            by_clock: false,
+            // memory must not grow with the input
+            passing: self.batch_size.saturating_add(PASSING),
+        }
+    }
+}
 
 impl From<usize> for BatchConfig {
     fn from(batch_size: usize) -> Self {
@@ -79,14 +88,8 @@ mod tests {
     fn settings_that_cannot_be_are_named() {
         let refused = |config: BatchConfig| config.checked().unwrap_err().to_string();
         assert_eq!(refused(BatchConfig::new(0)), "`batch_size` is 0: a batch has at least one item");
-        assert_eq!(
-            refused(BatchConfig::new(4).min_batch_size(0)),
-            "`min_batch_size` is 0: a batch has at least one item"
-        );
-        assert_eq!(
-            refused(BatchConfig::new(4).min_batch_size(5)),
-            "`min_batch_size` is 5: at most the `batch_size`, or no batch would be large enough"
-        );
+        assert!(refused(BatchConfig::new(4).min_batch_size(0)).starts_with("`min_batch_size` is 0: "));
+        assert!(refused(BatchConfig::new(4).min_batch_size(5)).starts_with("`min_batch_size` is 5: "));
         assert!(BatchConfig::new(4).min_batch_size(4).checked().is_ok());
     }
 }

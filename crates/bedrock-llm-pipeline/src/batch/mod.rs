@@ -1,15 +1,15 @@
 //! Batches: a function that takes many items at once.
 //!
-//! In a run they are gathered of the stream ([`gather`]); for single items, callers at the same time share them
+//! In a run they are gathered of the stream ([`Gather`](crate::stage::Gather)); for single items, callers at the same time share them
 //! ([`collector`]).
 
-mod chunk;
 mod collector;
 mod config;
 mod function;
-mod gather;
 mod node;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -27,6 +27,10 @@ use crate::{BoxError, ConfigError, Pipeline, Stage};
 /// With a function of batches added behind `S`.
 type Batched<In, Out, S, F, Last> = Behind<In, Out, Batch<S, F, Last, Out>>;
 
+/// The same, if the settings can be.
+type MaybeBatched<In, Out, A, C, Mid, F, Last> =
+    Result<Batched<In, Out, Segment<A, C, Mid>, F, Last>, ConfigError>;
+
 impl<In, Mid, A, C, Out> Pipeline<In, Out, Segment<A, C, Mid>>
 where
     A: Stage<In, Mid>,
@@ -39,8 +43,8 @@ where
     /// fails, gives another number of results or panics, each item of the batch fails, with the same cause.
     ///
     /// [`BatchConfig`] says when a batch is handed over; a number is its size. In a run, batches are gathered of the
-    /// stream in order, and items that failed before keep their places and are in none; one batch is under way at a
-    /// time, unless [`parallel`](Pipeline::parallel) follows. Single items, by [`execute`](Pipeline::execute) or where
+    /// stream in order, and items that failed before keep their places and are in none. One batch
+    /// is under way at a time and none is gathered meanwhile, unless [`parallel`](Pipeline::parallel) follows. Single items, by [`execute`](Pipeline::execute) or where
     /// the pipeline is a node in another, are gathered from all callers at the same time: each gets its own result,
     /// one that goes away takes only its own item along, and any number of batches may be under way.
     ///
@@ -80,7 +84,7 @@ where
         self,
         config: impl Into<BatchConfig>,
         function: F,
-    ) -> Result<Batched<In, Next, Segment<A, C, Mid>, Whole<F>, Out>, ConfigError>
+    ) -> MaybeBatched<In, Next, A, C, Mid, Whole<F>, Out>
     where
         F: Fn(Vec<Out>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<Next>, E>> + Send,
@@ -117,7 +121,7 @@ where
         self,
         config: impl Into<BatchConfig>,
         function: F,
-    ) -> Result<Batched<In, Next, Segment<A, C, Mid>, Each<F>, Out>, ConfigError>
+    ) -> MaybeBatched<In, Next, A, C, Mid, Each<F>, Out>
     where
         F: Fn(Vec<Out>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<Result<Next, E>>> + Send,
@@ -127,11 +131,7 @@ where
         self.batched(config.into(), Each(function))
     }
 
-    fn batched<F, Next>(
-        self,
-        config: BatchConfig,
-        function: F,
-    ) -> Result<Batched<In, Next, Segment<A, C, Mid>, F, Out>, ConfigError>
+    fn batched<F, Next>(self, config: BatchConfig, function: F) -> MaybeBatched<In, Next, A, C, Mid, F, Out>
     where
         F: BatchFunction<Out, Next>,
         Next: Send + 'static,

@@ -73,6 +73,10 @@ where
         plan.push(Arc::clone(&self.0.probe), Vec::new());
         vec![plan]
     }
+
+    fn kind(&self) -> &'static str {
+        "batch"
+    }
 }
 
 impl<F, In, Out> Clone for BatchNode<F, In, Out> {

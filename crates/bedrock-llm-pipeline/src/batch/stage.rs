@@ -1,19 +1,20 @@
 //! Batches of a run.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use futures_util::future::Either;
 
-use super::chunk::{Chunk, Run, queued};
 use super::collector::Collector;
 use super::function::{BatchFunction, Outcomes, answer, outcomes};
-use super::gather::{Gather, Gathered};
 use crate::ItemError;
 use crate::probe::{Tally, locked};
-use crate::stage::{Concurrency, Item, One, Overtaking, RunContext, Stage};
+use crate::stage::{
+    Ahead, Chunk, Concurrency, Gather, Gathered, Item, One, Overtaking, Reader, Run, RunContext, Stage,
+    queued,
+};
 
 /// A function of batches behind a stage; see [`Pipeline::batch`](crate::Pipeline::batch).
 pub struct Batch<A, F, Mid, Out> {
@@ -45,7 +46,7 @@ where
         S: Stream<Item = Item<In>> + Send + 'static,
     {
         let Collector { function, config, probe, .. } = &*self.collector;
-        let (config, width) = (*config, self.concurrency.width.get());
+        let config = *config;
         let function = Arc::clone(function);
         let tally = Arc::new(Tally::of_run(probe));
         let work = move |gathered: Gathered<Mid>| {
@@ -63,14 +64,16 @@ where
             }
         };
         let input = self.before.attach(input, run);
-        let chunks = if width == 1 {
-            Either::Left(Gather::new(input, config, None).then(work))
+        let several = self.concurrency.width > NonZeroUsize::MIN;
+        let chunks = if !several {
+            Gather::new(input, config.until(), None).then(work).left_stream()
         } else if self.concurrency.ordered {
-            Either::Right(Either::Left(Gather::new(input, config, None).map(work).buffered(width)))
+            let gather = Gather::new(input, config.until(), None);
+            Ahead::new(gather, self.concurrency, work).left_stream().right_stream()
         } else {
             let overtaking = Arc::new(Mutex::new(Overtaking::default()));
-            let gather = Gather::new(input, config, Some(Arc::clone(&overtaking)));
-            let chunks = gather.map(work).buffer_unordered(width).map(move |mut chunk| {
+            let gather = Gather::new(input, config.until(), Some(Arc::clone(&overtaking)));
+            let chunks = Ahead::new(gather, self.concurrency, work).map(move |mut chunk| {
                 let mut overtaking = locked(&overtaking);
                 for run in chunk.runs() {
                     if run.overtakes {
@@ -80,9 +83,9 @@ where
                 drop(overtaking);
                 chunk
             });
-            Either::Right(Either::Right(chunks))
+            chunks.right_stream().right_stream()
         };
-        queued(chunks, config.batch_size, probe, run)
+        queued(Reader::new(chunks), probe, run)
     }
 }
 

@@ -83,7 +83,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
     where
         In: Clone + Send + 'static,
         Out: Clone + Send + Sync + 'static,
-        K: Hash + Eq + Send + Sync + 'static,
+        K: Hash + Eq + Clone + Send + Sync + 'static,
     {
         self.node.cached_by(config, key)?;
         Ok(self)
@@ -112,7 +112,7 @@ impl GraphNode {
     where
         In: Clone + Send + 'static,
         Out: Clone + Send + Sync + 'static,
-        K: Hash + Eq + Send + Sync + 'static,
+        K: Hash + Eq + Clone + Send + Sync + 'static,
     {
         use super::step::Opened;
 

@@ -1,20 +1,26 @@
 //! Nodes: one value in, one out, or an error.
 
+mod branch;
 #[cfg(feature = "cache")]
 mod cached;
 #[cfg(feature = "compute")]
 mod compute;
 mod function;
+mod join;
+mod part;
 mod rate_limit;
 mod retry;
 mod timeout;
 mod turns;
 
+pub use branch::{Branch, Cases, TwoWay, branch};
 #[cfg(feature = "cache")]
 pub use cached::{CacheConfig, CacheStats, Cached, CachedBy, NodeCache};
 #[cfg(feature = "compute")]
 pub use compute::{ComputeConfig, ComputeNode, ComputePool, TryComputeNode, compute_fn, try_compute_fn};
 pub use function::{FnNode, MapNode, TryMapNode, map_fn, node_fn, try_map_fn};
+pub use join::{Join, Zip, join, zip};
+pub(crate) use part::{Nodes, Part};
 pub use rate_limit::{RateLimit, RateLimited};
 pub use retry::{Retry, RetryConfig};
 pub use timeout::{TimedOut, Timeout};
@@ -71,6 +77,12 @@ pub trait Node<In, Out>: Send + Sync + 'static {
     fn inside(&self) -> Vec<Plan> {
         Vec::new()
     }
+
+    /// What it is named for, until it is named.
+    #[doc(hidden)]
+    fn kind(&self) -> &'static str {
+        "node"
+    }
 }
 
 impl<In, Out, N: Node<In, Out>> Node<In, Out> for Arc<N> {
@@ -80,5 +92,9 @@ impl<In, Out, N: Node<In, Out>> Node<In, Out> for Arc<N> {
 
     fn inside(&self) -> Vec<Plan> {
         N::inside(self)
+    }
+
+    fn kind(&self) -> &'static str {
+        N::kind(self)
     }
 }

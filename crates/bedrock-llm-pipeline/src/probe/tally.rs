@@ -94,6 +94,11 @@ impl Tally {
         self.start(index, weight)
     }
 
+    /// So many items enter a stage that only keeps them for a while.
+    pub(crate) fn enter_many(&self, items: u64) {
+        self.add(&self.counters.entered, items);
+    }
+
     /// An item enters that is not looked at, and does not come to its end.
     pub(crate) fn enter_unseen(&self) {
         self.add(&self.counters.entered, 1);
@@ -135,7 +140,7 @@ impl Tally {
     ) -> Option<Started> {
         let entering = size as u64;
         let entered = self.add(&self.counters.entered, entering);
-        let each = self.slow.load(Relaxed) || self.probe.is_watched();
+        let each = self.is_notable();
         if self.probe.is_watched() {
             for index in indexes {
                 self.probe.emit(Some(index), EventKind::Started);
@@ -149,7 +154,7 @@ impl Tally {
 
     /// A batch's function has answered: each of its items took that long.
     pub(crate) fn leave_batch(&self, started: Started, size: usize) -> Duration {
-        self.time_of(started, size as u64)
+        self.time_all(started, size as u64)
     }
 
     /// An item of a batch comes out.
@@ -178,10 +183,10 @@ impl Tally {
     /// Ends the timing of an item.
     #[cold]
     pub(crate) fn time(&self, started: Started) -> Duration {
-        self.time_of(started, 1)
+        self.time_all(started, 1)
     }
 
-    fn time_of(&self, started: Started, items: u64) -> Duration {
+    fn time_all(&self, started: Started, items: u64) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
         if !self.probe.times_itself.load(Relaxed) {

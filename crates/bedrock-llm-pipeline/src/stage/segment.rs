@@ -16,6 +16,12 @@ pub struct Segment<A, C, Mid> {
     pub(crate) types: PhantomData<fn() -> Mid>,
 }
 
+impl<A: Clone, C: Clone, Mid> Clone for Segment<A, C, Mid> {
+    fn clone(&self) -> Self {
+        Self { before: self.before.clone(), chain: self.chain.clone(), types: PhantomData }
+    }
+}
+
 impl<A, C, In, Mid, Out> Stage<In, Out> for Segment<A, C, Mid>
 where
     A: Stage<In, Mid>,

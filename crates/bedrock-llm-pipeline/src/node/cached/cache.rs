@@ -5,15 +5,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use futures_util::future::poll_immediate;
-use moka::future::Cache;
-use tokio::runtime::Handle;
-use tokio_util::task::AbortOnDropHandle;
+use moka::sync::Cache;
 
 use super::CacheConfig;
+use super::config::Size;
+use super::flight::Flights;
 use crate::error::{SharedError, root_of};
 use crate::probe::Probe;
-use crate::stage::guarded;
+use crate::stage::{attempt, guarded};
 use crate::{BoxError, ConfigError, Panicked};
 
 /// A cache of a node's results, for [`cached_with`](crate::Pipeline::cached_with). Cheap to clone.
@@ -36,14 +35,23 @@ use crate::{BoxError, ConfigError, Panicked};
 pub struct NodeCache<K, V>(Arc<Inner<K, V>>);
 
 struct Inner<K, V> {
-    kept: Cache<K, Kept<V>>,
+    kept: Cache<K, Entry<V>>,
+    size: Option<Size<K, V>>,
     keeps_errors: bool,
+    flights: Flights<K, Result<V, SharedError>>,
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: Arc<AtomicU64>,
 }
 
 /// What the cache holds for a key.
+#[derive(Clone)]
+pub(super) struct Entry<V> {
+    pub(super) kept: Kept<V>,
+    /// What it takes of the cache's bound.
+    pub(super) weight: u32,
+}
+
 #[derive(Clone)]
 pub(super) enum Kept<V> {
     Value(V),
@@ -65,17 +73,17 @@ pub struct CacheStats {
 }
 
 impl<V> Kept<V> {
-    fn outcome(self) -> Result<V, BoxError> {
+    fn outcome(self) -> Result<V, SharedError> {
         match self {
             Self::Value(value) => Ok(value),
-            Self::Error(cause) => Err(cause.into()),
+            Self::Error(cause) => Err(cause),
         }
     }
 }
 
 impl<K, V> NodeCache<K, V>
 where
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// An empty cache.
@@ -87,8 +95,8 @@ where
         let keeps_errors = config.keeps_errors();
         let evictions = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&evictions);
-        let kept = config
-            .builder()?
+        let (builder, size) = config.builder()?;
+        let kept = builder
             .eviction_listener(move |_, _, cause| {
                 if cause.was_evicted() {
                     count.fetch_add(1, Relaxed);
@@ -96,7 +104,8 @@ where
             })
             .build();
         let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self(Arc::new(Inner { kept, keeps_errors, hits, misses, evictions })))
+        let flights = Flights::default();
+        Ok(Self(Arc::new(Inner { kept, size, keeps_errors, flights, hits, misses, evictions })))
     }
 
     /// Its numbers.
@@ -110,82 +119,112 @@ where
         }
     }
 
-    /// Forgets one entry. A call that is under way for it is kept when it is done.
-    pub async fn invalidate(&self, key: &K) {
-        self.0.kept.invalidate(key).await;
+    /// Forgets one entry. What is being made for it now is not kept.
+    pub fn invalidate(&self, key: &K) {
+        self.0.flights.forget(key, || self.0.kept.invalidate(key));
     }
 
-    /// Forgets all entries. Calls that are under way are kept when they are done.
+    /// Forgets all entries. What is being made now is not kept.
     pub fn clear(&self) {
-        self.0.kept.invalidate_all();
+        self.0.flights.forget_all(|| self.0.kept.invalidate_all());
     }
 
     /// What is kept for a key.
     #[inline]
-    pub(super) async fn get(&self, key: &K, probe: &Probe) -> Option<Result<V, BoxError>> {
-        let kept = self.0.kept.get(key).await?;
+    pub(super) fn get(&self, key: &K, probe: &Probe) -> Option<Result<V, BoxError>> {
+        let entry = self.0.kept.get(key)?;
         self.hit(probe);
-        Some(kept.outcome())
+        Some(entry.kept.outcome().map_err(Into::into))
     }
 
-    /// Does the work for a key, unless another does it already; then this waits for what becomes of that.
+    /// Does the work for a key, unless it is being done already; then this waits for what becomes of that.
     pub(super) async fn make(
         &self,
         key: K,
         probe: &Arc<Probe>,
         work: impl Future<Output = Result<V, BoxError>> + Send + 'static,
     ) -> Result<V, BoxError> {
-        let (cache, probe) = (self.clone(), Arc::clone(probe));
-        let mut flight = Box::pin(async move { cache.fly(key, &probe, work).await });
-        if let Some(outcome) = poll_immediate(flight.as_mut()).await {
-            return outcome;
-        }
-        // others wait for this one: it must go on when its own reader does not read
-        let Ok(runtime) = Handle::try_current() else { return flight.await };
-        match AbortOnDropHandle::new(runtime.spawn(flight)).await {
-            Ok(outcome) => outcome,
-            Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
-            Err(_) => Err("the runtime was shut down".into()),
-        }
-    }
-
-    async fn fly(
-        &self,
-        key: K,
-        probe: &Probe,
-        work: impl Future<Output = Result<V, BoxError>> + Send,
-    ) -> Result<V, BoxError> {
         let mut is_ours = false;
-        let outcome = self
-            .0
-            .kept
-            .try_get_with(key, async {
-                is_ours = true;
-                self.0.misses.fetch_add(1, Relaxed);
-                probe.cache(false);
-                // a panic is shared by those who wait, as any failure is
-                match guarded(work).await {
-                    Ok(value) => Ok(Kept::Value(value)),
-                    Err(cause) if self.0.keeps_errors && !root_of(&cause).is::<Panicked>() => {
-                        Ok(Kept::Error(SharedError::new(cause)))
-                    }
-                    Err(cause) => Err(SharedError::new(cause)),
-                }
-            })
-            .await;
+        let flight = self.0.flights.join(key, |key, ticket| {
+            is_ours = true;
+            let (cache, probe) = (self.clone(), Arc::clone(probe));
+            async move {
+                let landing = Landing { cache, key, ticket };
+                landing.fly(&probe, work).await
+            }
+        });
+        let outcome = flight.await;
         if !is_ours {
             self.hit(probe);
         }
-        match outcome {
-            Ok(kept) => kept.outcome(),
-            Err(cause) => Err(SharedError::clone(&cause).into()),
-        }
+        outcome.map_err(Into::into)
     }
 
     #[inline]
     fn hit(&self, probe: &Probe) {
         self.0.hits.fetch_add(1, Relaxed);
         probe.cache(true);
+    }
+}
+
+/// A flight of ours, which is open until this is dropped.
+struct Landing<K: Hash + Eq, V> {
+    cache: NodeCache<K, V>,
+    key: K,
+    ticket: u64,
+}
+
+impl<K, V> Landing<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    async fn fly(
+        self,
+        probe: &Probe,
+        work: impl Future<Output = Result<V, BoxError>> + Send,
+    ) -> Result<V, SharedError> {
+        let cache = &self.cache.0;
+        // another may have landed between our look at the cache and our start
+        if let Some(entry) = cache.kept.get(&self.key) {
+            self.cache.hit(probe);
+            return entry.kept.outcome();
+        }
+        cache.misses.fetch_add(1, Relaxed);
+        probe.cache(false);
+        let kept = match guarded(work).await {
+            Ok(value) => Kept::Value(value),
+            Err(cause) => {
+                let keeps = cache.keeps_errors && !root_of(&cause).is::<Panicked>();
+                let cause = SharedError::new(cause);
+                if !keeps {
+                    return Err(cause);
+                }
+                Kept::Error(cause)
+            }
+        };
+        let weight = self.weight(&kept)?;
+        let entry = Entry { kept: kept.clone(), weight };
+        cache.flights.land(&self.key, self.ticket, || cache.kept.insert(self.key.clone(), entry));
+        kept.outcome()
+    }
+
+    /// What it takes of the bound. The user's function is asked here, where its panic is an error of the item.
+    fn weight(&self, kept: &Kept<V>) -> Result<u32, SharedError> {
+        let bytes = match (&self.cache.0.size, kept) {
+            (None, _) => 1,
+            (Some(size), Kept::Value(value)) => {
+                attempt(|| size(&self.key, value)).map_err(SharedError::new)?
+            }
+            (Some(_), Kept::Error(cause)) => size_of_val(&self.key) + cause.to_string().len(),
+        };
+        Ok(u32::try_from(bytes).unwrap_or(u32::MAX).max(1))
+    }
+}
+
+impl<K: Hash + Eq, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        self.cache.0.flights.land(&self.key, self.ticket, || {});
     }
 }
 

@@ -5,19 +5,19 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
-use moka::future::{Cache, CacheBuilder};
+use moka::sync::{Cache, CacheBuilder};
 
-use super::cache::Kept;
+use super::cache::{Entry, Kept};
 use crate::ConfigError;
 
 /// What the cache itself does not take: it would panic.
 const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 /// The size of a key and its value, in bytes.
-type Size<K, V> = Box<dyn Fn(&K, &V) -> usize + Send + Sync>;
+pub(super) type Size<K, V> = Box<dyn Fn(&K, &V) -> usize + Send + Sync>;
 
-/// A cache that is not built yet.
-type Unbuilt<K, V> = CacheBuilder<K, Kept<V>, Cache<K, Kept<V>>>;
+/// A cache that is not built yet, and how large what goes in is.
+type Unbuilt<K, V> = (CacheBuilder<K, Entry<V>, Cache<K, Entry<V>>>, Option<Size<K, V>>);
 
 /// How much a cache keeps, and for how long.
 ///
@@ -122,24 +122,21 @@ where
     /// A cache of these settings, to which the last touches can be given.
     pub(super) fn builder(self) -> Result<Unbuilt<K, V>, ConfigError> {
         self.check()?;
-        let mut builder = match self.bound {
-            Bound::Items(most) => Cache::builder().max_capacity(most),
-            Bound::Bytes(most, size) => Cache::builder().max_capacity(most).weigher(move |key, kept| {
-                let bytes = match kept {
-                    Kept::Value(value) => size(key, value),
-                    Kept::Error(cause) => size_of_val(key) + cause.to_string().len(),
-                };
-                u32::try_from(bytes).unwrap_or(u32::MAX).max(1)
-            }),
+        let (mut builder, size) = match self.bound {
+            Bound::Items(most) => (Cache::builder().max_capacity(most), None),
+            Bound::Bytes(most, size) => {
+                (Cache::builder().max_capacity(most).weigher(|_, entry: &Entry<V>| entry.weight), Some(size))
+            }
         };
         if let Some(time) = self.time_to_idle {
             builder = builder.time_to_idle(time);
         }
-        match (self.errors, self.time_to_live) {
-            (Some(errors), values) => Ok(builder.expire_after(Lives { values, errors })),
-            (None, Some(values)) => Ok(builder.time_to_live(values)),
-            (None, None) => Ok(builder),
-        }
+        let builder = match (self.errors, self.time_to_live) {
+            (Some(errors), values) => builder.expire_after(Lives { values, errors }),
+            (None, Some(values)) => builder.time_to_live(values),
+            (None, None) => builder,
+        };
+        Ok((builder, size))
     }
 }
 
@@ -164,9 +161,9 @@ struct Lives {
     errors: Duration,
 }
 
-impl<K, V> Expiry<K, Kept<V>> for Lives {
-    fn expire_after_create(&self, _: &K, kept: &Kept<V>, _: Instant) -> Option<Duration> {
-        match kept {
+impl<K, V> Expiry<K, Entry<V>> for Lives {
+    fn expire_after_create(&self, _: &K, entry: &Entry<V>, _: Instant) -> Option<Duration> {
+        match entry.kept {
             Kept::Value(_) => self.values,
             Kept::Error(_) => Some(self.errors),
         }
@@ -175,11 +172,11 @@ impl<K, V> Expiry<K, Kept<V>> for Lives {
     fn expire_after_update(
         &self,
         key: &K,
-        kept: &Kept<V>,
+        entry: &Entry<V>,
         now: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        self.expire_after_create(key, kept, now)
+        self.expire_after_create(key, entry, now)
     }
 }
 
@@ -191,7 +188,8 @@ mod tests {
     #[test]
     fn values_and_failures_live_each_their_time() {
         let lives = Lives { values: None, errors: Duration::from_secs(5) };
-        let (value, error) = (Kept::Value(1), Kept::<i32>::Error(SharedError::new("no".into())));
+        let value = Entry { kept: Kept::Value(1), weight: 1 };
+        let error = Entry::<i32> { kept: Kept::Error(SharedError::new("no".into())), weight: 1 };
         let now = Instant::now();
         assert_eq!(lives.expire_after_create(&"k", &value, now), None);
         assert_eq!(lives.expire_after_update(&"k", &error, now, None), Some(Duration::from_secs(5)));

@@ -2,6 +2,7 @@
 
 mod cache;
 mod config;
+mod flight;
 
 use std::fmt;
 use std::hash::Hash;
@@ -50,7 +51,7 @@ impl<N, K, V, F> fmt::Debug for CachedBy<N, K, V, F> {
 
 impl<N, K, V> Cached<N, K, V>
 where
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// Makes what the cache did not have.
@@ -71,7 +72,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     async fn call(&self, input: K) -> Result<V, BoxError> {
-        if let Some(kept) = self.cache.get(&input, &self.probe).await {
+        if let Some(kept) = self.cache.get(&input, &self.probe) {
             return kept;
         }
         self.make(input.clone(), input).await
@@ -86,13 +87,13 @@ impl<In, N, K, V, F> Node<In, V> for CachedBy<N, K, V, F>
 where
     N: Node<In, V>,
     In: Send + 'static,
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
     F: Fn(&In) -> K + Send + Sync + 'static,
 {
     async fn call(&self, input: In) -> Result<V, BoxError> {
         let key = (self.key)(&input);
-        if let Some(kept) = self.inner.cache.get(&key, &self.inner.probe).await {
+        if let Some(kept) = self.inner.cache.get(&key, &self.inner.probe) {
             return kept;
         }
         self.inner.make(key, input).await
@@ -126,8 +127,8 @@ where
     /// call the node for an input that it has.
     ///
     /// Callers who ask for the same at the same time make one call, whichever run they are of, and share what becomes
-    /// of it. One that is dropped meanwhile takes nothing from the others: if it was the one for which the node was
-    /// called, the node is called again for another. Failures are not kept unless
+    /// of it. One that is dropped meanwhile, or is not polled, takes nothing from the others: whoever waits does the
+    /// call. When nobody waits any more it is dropped. Failures are not kept unless
     /// [`cache_errors`](CacheConfig::cache_errors) says so, and panics never.
     ///
     /// A hit takes some 100 ns and clones the result: put what is large into an `Arc`.
@@ -181,7 +182,7 @@ where
         key: F,
     ) -> OrRefused<KeptBy<In, Out, A, Mid, C, N, Last, K, F>>
     where
-        K: Hash + Eq + Send + Sync + 'static,
+        K: Hash + Eq + Clone + Send + Sync + 'static,
         F: Fn(&Last) -> K + Send + Sync + 'static,
     {
         Ok(self.cached_with_by(&NodeCache::new(config)?, key))
@@ -194,7 +195,7 @@ where
         key: F,
     ) -> KeptBy<In, Out, A, Mid, C, N, Last, K, F>
     where
-        K: Hash + Eq + Send + Sync + 'static,
+        K: Hash + Eq + Clone + Send + Sync + 'static,
         F: Fn(&Last) -> K + Send + Sync + 'static,
     {
         self.wrap(|node, probe| CachedBy::new(node, cache, probe, key))

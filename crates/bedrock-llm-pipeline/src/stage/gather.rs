@@ -1,9 +1,10 @@
-//! Items of a stream, gathered to batches.
+//! Items of a stream, gathered to batches or windows.
 
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::StreamExt as _;
@@ -12,39 +13,52 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::BatchConfig;
+use super::Overtaking;
 use super::chunk::{Run, What};
 use crate::item::{Item, Value};
 use crate::probe::locked;
-use crate::stage::Overtaking;
 
-/// A batch is flushed early when this many more elements than it may have items passed by, failed elsewhere: memory
-/// must not grow with the input.
-const PASSING: usize = 1024;
+/// Room for so many items is made at once.
+const ROOM: usize = 1024;
 
-/// After so many elements in a row that are not for the batch, others have their turn and the clock is looked at.
+/// After so many elements in a row that are not gathered, others have their turn and the clock is looked at.
 const IN_A_ROW: usize = 256;
 
-/// Items for the function, and the order of all elements.
-pub(super) struct Gathered<In> {
-    pub(super) values: Vec<In>,
-    pub(super) runs: Vec<Run>,
+/// When what was gathered goes on; in any case when the input ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Until {
+    /// As soon as it has so many items.
+    pub(crate) size: usize,
+    /// When its oldest item has waited for so long.
+    pub(crate) wait: Duration,
+    /// With fewer items it waits once more.
+    pub(crate) least: usize,
+    /// Whether the clock is looked at even while items are ready.
+    pub(crate) by_clock: bool,
+    /// As soon as more than so many elements passed by.
+    pub(crate) passing: usize,
+}
+
+/// Items, and the order of all elements.
+pub(crate) struct Gathered<In> {
+    pub(crate) values: Vec<In>,
+    pub(crate) runs: Vec<Run>,
 }
 
 pin_project! {
-    /// A stream of batches. What passes by keeps its place among them.
-    pub(super) struct Gather<S, In> {
+    /// A stream of what was gathered. What passes by keeps its place.
+    pub(crate) struct Gather<S, In> {
         #[pin]
         input: Fuse<S>,
         #[pin]
         timer: Option<Sleep>,
-        batch: Open<In>,
+        open: Open<In>,
     }
 }
 
-/// The batch that is being gathered.
+/// What is being gathered.
 struct Open<In> {
-    config: BatchConfig,
+    until: Until,
     overtaking: Option<Arc<Mutex<Overtaking>>>,
     values: Vec<In>,
     runs: Vec<Run>,
@@ -54,15 +68,15 @@ struct Open<In> {
     since: Option<Instant>,
     /// Whether the timer is set for it.
     timed: bool,
-    /// Whether `max_wait` is over, so that it waits only for the least size.
+    /// Whether it has waited once, so that it waits only for the least size.
     overdue: bool,
 }
 
 impl<S: Stream, In> Gather<S, In> {
-    /// With `overtaking`, batches may overtake each other.
-    pub(super) fn new(input: S, config: BatchConfig, overtaking: Option<Arc<Mutex<Overtaking>>>) -> Self {
-        let batch = Open {
-            config,
+    /// With `overtaking`, what is gathered later may be done earlier.
+    pub(crate) fn new(input: S, until: Until, overtaking: Option<Arc<Mutex<Overtaking>>>) -> Self {
+        let open = Open {
+            until,
             overtaking,
             values: Vec::new(),
             runs: Vec::new(),
@@ -71,12 +85,12 @@ impl<S: Stream, In> Gather<S, In> {
             timed: false,
             overdue: false,
         };
-        Self { input: input.fuse(), timer: None, batch }
+        Self { input: input.fuse(), timer: None, open }
     }
 }
 
 impl<In> Open<In> {
-    /// Takes an element; whether it is one for the function.
+    /// Takes an element; whether it is one to gather.
     fn take(&mut self, Item { index, last, value }: Item<In>) -> bool {
         let (value, what) = match value {
             Value::Good(value) => (Some(value), What::Good),
@@ -91,7 +105,7 @@ impl<In> Open<In> {
         if let Some(value) = value {
             if self.values.is_empty() {
                 self.since = Some(Instant::now());
-                self.values.reserve(self.config.batch_size.min(PASSING));
+                self.values.reserve(self.until.size.min(ROOM));
             }
             self.values.push(value);
         }
@@ -107,7 +121,15 @@ impl<In> Open<In> {
 
     fn is_ready(&self) -> bool {
         let size = self.values.len();
-        size >= self.config.batch_size || self.overdue && size >= self.config.min_batch_size
+        size >= self.until.size || self.overdue && size >= self.until.least
+    }
+
+    /// Whether its time is over by the clock, if that is what counts.
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.until.by_clock
+            && !self.values.is_empty()
+            && self.since.is_some_and(|since| since.elapsed() >= self.until.wait)
     }
 
     fn flush(&mut self) -> Gathered<In> {
@@ -119,13 +141,13 @@ impl<In> Open<In> {
 
     /// Whether the oldest item has waited long enough. If not, the timer wakes when it may have.
     fn poll_due(&mut self, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> bool {
-        let Some(since) = self.since.filter(|_| !self.config.max_wait.is_zero()) else {
+        let Some(since) = self.since.filter(|_| !self.until.wait.is_zero()) else {
             return true;
         };
         loop {
             if !mem::replace(&mut self.timed, true) {
                 let waits = if self.overdue { 2 } else { 1 };
-                let Some(due) = since.checked_add(self.config.max_wait.saturating_mul(waits)) else {
+                let Some(due) = since.checked_add(self.until.wait.saturating_mul(waits)) else {
                     // longer than a clock can tell
                     self.timed = false;
                     return false;
@@ -140,7 +162,7 @@ impl<In> Open<In> {
             if !timer.as_mut().as_pin_mut().is_some_and(|timer| timer.poll(cx).is_ready()) {
                 return false;
             }
-            if self.overdue || self.values.len() >= self.config.min_batch_size {
+            if self.overdue || self.values.len() >= self.until.least {
                 return true;
             }
             self.overdue = true;
@@ -165,20 +187,23 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Gathered<In>>> {
         let mut this = self.project();
-        let batch = this.batch;
+        let open = this.open;
         let mut in_a_row = 0;
         loop {
+            if open.is_over() {
+                return Poll::Ready(Some(open.flush()));
+            }
             match this.input.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => {
-                    if batch.take(item) {
+                    if open.take(item) {
                         in_a_row = 0;
-                        if batch.is_ready() {
-                            return Poll::Ready(Some(batch.flush()));
+                        if open.is_ready() {
+                            return Poll::Ready(Some(open.flush()));
                         }
                         continue;
                     }
-                    if batch.passing > batch.config.batch_size.saturating_add(PASSING) {
-                        return Poll::Ready(Some(batch.flush()));
+                    if open.passing > open.until.passing {
+                        return Poll::Ready(Some(open.flush()));
                     }
                     in_a_row += 1;
                     if in_a_row == IN_A_ROW {
@@ -186,14 +211,13 @@ where
                         break;
                     }
                 }
-                Poll::Ready(None) if batch.runs.is_empty() => return Poll::Ready(None),
-                Poll::Ready(None) => return Poll::Ready(Some(batch.flush())),
+                Poll::Ready(None) if open.runs.is_empty() => return Poll::Ready(None),
+                Poll::Ready(None) => return Poll::Ready(Some(open.flush())),
                 Poll::Pending => break,
             }
         }
-        // with nothing for the function, what passes by waits for nothing
-        let due =
-            if batch.values.is_empty() { !batch.runs.is_empty() } else { batch.poll_due(this.timer, cx) };
-        if due { Poll::Ready(Some(batch.flush())) } else { Poll::Pending }
+        // with nothing gathered, what passes by waits for nothing
+        let due = if open.values.is_empty() { !open.runs.is_empty() } else { open.poll_due(this.timer, cx) };
+        if due { Poll::Ready(Some(open.flush())) } else { Poll::Pending }
     }
 }
