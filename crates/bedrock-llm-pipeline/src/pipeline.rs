@@ -1,6 +1,5 @@
 //! The pipeline: nodes put together, one after the other.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -187,11 +186,11 @@ where
     /// # Errors
     ///
     /// The node that failed, and why.
-    pub async fn execute(&self, input: In) -> Result<Out, ItemError>
+    pub fn execute(&self, input: In) -> impl Future<Output = Result<Out, ItemError>> + Send
     where
         S: One<In, Out>,
     {
-        self.stage.call(input).await
+        self.stage.call(input)
     }
 
     /// The same pipeline with a type that can be written down: `Pipeline<In, Out>`. Cheap to clone.
@@ -369,6 +368,7 @@ where
     }
 
     /// Puts the node that was added last into another, which calls it.
+    #[cfg(feature = "cache")]
     pub(crate) fn wrap<M>(
         self,
         wrapper: impl FnOnce(Arc<N>, &Arc<Probe>) -> M,
@@ -376,7 +376,7 @@ where
     where
         M: Node<Last, Out>,
     {
-        match self.try_wrap(|node, probe| Ok::<_, Infallible>(wrapper(node, probe))) {
+        match self.try_wrap(|node, probe| Ok::<_, std::convert::Infallible>(wrapper(node, probe))) {
             Ok(wrapped) => wrapped,
         }
     }

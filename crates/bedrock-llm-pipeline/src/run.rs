@@ -16,6 +16,7 @@ use crate::{ItemError, Pipeline, Stage};
 
 /// How many items a queue holds, if nothing else is said.
 const QUEUE: usize = 64;
+const MOST_QUEUED: usize = 1 << 24;
 
 /// What a run does about an item that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,10 +56,12 @@ where
         self
     }
 
-    /// How many items may wait behind each node that has a task of its own; 64 by default, at least 1.
+    /// How many items may wait behind each node that has a task of its own; 64 by default, at least 1,
+    /// at most 2^24.
     #[must_use]
     pub fn queue(mut self, items: usize) -> Self {
-        self.context.queue = items.max(1);
+        // more is no bound at all, and more than a semaphore can count
+        self.context.queue = items.clamp(1, MOST_QUEUED);
         self
     }
 

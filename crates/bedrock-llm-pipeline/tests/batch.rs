@@ -341,3 +341,54 @@ async fn filtered_items_cost_a_batch_nothing() {
     let sizes: Vec<_> = seen.take().into_iter().map(|(_, batch)| batch.len()).collect();
     assert_eq!(sizes, [4, 4]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_slows_the_source() {
+    let taken = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&taken);
+    let source = stream::iter(0..1000_u64).inspect(move |_| {
+        if let Ok(mut taken) = counted.lock() {
+            *taken += 1;
+        }
+    });
+    let slow = async |batch: Vec<u64>| {
+        sleep(SECOND).await;
+        Ok::<_, BoxError>(batch)
+    };
+    let pipeline = Pipeline::new().batch(4, slow).unwrap().parallel(2);
+    let mut running = pipeline.runner().queue(8).run(source);
+    assert_eq!(running.next().await.unwrap().unwrap(), 0);
+    sleep(100 * SECOND).await;
+    // two batches in the queue, of which the reader has one, one that waits for room, up to two in the function
+    let taken = *taken.lock().unwrap();
+    assert!((12..=20).contains(&taken), "{taken} were taken");
+    assert_eq!(pipeline.stats().node("batch").unwrap().queued, 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_of_several_threads_get_their_own() {
+    let config = BatchConfig::new(5).max_wait(Duration::from_millis(1));
+    let double = async |batch: Vec<u64>| {
+        tokio::task::yield_now().await;
+        Ok::<_, BoxError>(batch.into_iter().map(|number| number * 2).collect())
+    };
+    let node = batch_fn(config, double).unwrap();
+    let callers: Vec<_> = (0..8)
+        .map(|caller| {
+            let node = node.clone();
+            tokio::spawn(async move {
+                for number in (0..200).map(|round| round * 8 + caller) {
+                    if number % 5 == 0 {
+                        // gives up at once, or just in time
+                        drop(tokio::time::timeout(Duration::ZERO, node.call(number)).await);
+                    } else {
+                        assert_eq!(node.call(number).await.unwrap(), number * 2);
+                    }
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+}

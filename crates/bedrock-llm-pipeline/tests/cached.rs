@@ -122,6 +122,52 @@ async fn what_is_forgotten_while_it_is_made_is_not_kept() {
     }
 }
 
+/// Callers on several threads, half of which are given up at any moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_caller_gets_its_answer_whoever_is_given_up() {
+    let calls = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&calls);
+    let cache = NodeCache::new(CacheConfig::max_items(1000)).unwrap();
+    let pipeline = Pipeline::new()
+        .then(move |key: u64| {
+            count.fetch_add(1, SeqCst);
+            async move {
+                for _ in 0..key % 5 {
+                    tokio::task::yield_now().await;
+                }
+                Ok::<_, BoxError>(key * 2)
+            }
+        })
+        .cached_with(&cache);
+    let pipeline = Arc::new(pipeline);
+    for round in 0..50 {
+        let callers: Vec<_> = (0..64)
+            .map(|caller| {
+                let (pipeline, key) = (Arc::clone(&pipeline), round * 8 + caller % 8);
+                (key, tokio::spawn(async move { pipeline.execute(key).await }))
+            })
+            .collect();
+        for (place, (_, caller)) in callers.iter().enumerate() {
+            if place % 2 == 0 {
+                caller.abort();
+            }
+        }
+        for (place, (key, caller)) in callers.into_iter().enumerate() {
+            match caller.await {
+                Ok(outcome) => assert_eq!(outcome.unwrap(), key * 2),
+                Err(ended) => assert!(ended.is_cancelled() && place % 2 == 0),
+            }
+        }
+    }
+    // what all who waited gave up was made again for the next
+    let stats = cache.stats();
+    assert_eq!(stats.misses, calls.load(SeqCst));
+    assert!((200..=3200).contains(&stats.misses), "{stats:?}");
+    for key in 0..400 {
+        assert_eq!(pipeline.execute(key).await.unwrap(), key * 2);
+    }
+}
+
 #[tokio::test]
 async fn failures_are_kept_only_if_asked() {
     for keeps in [false, true] {

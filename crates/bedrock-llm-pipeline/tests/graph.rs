@@ -355,3 +355,19 @@ async fn values_of_one_input_fill_a_batch() {
     let pipeline = graph.build::<u64, u64>().unwrap();
     assert_eq!(pipeline.execute_all(4).await.unwrap(), [4, 104, 204, 304]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_reads_holds_up_no_other() {
+    let mut graph = Graph::new();
+    let wait = |number: u64| async move {
+        sleep(Duration::from_millis(number)).await;
+        Ok::<_, BoxError>(number)
+    };
+    graph.add("wait", node_fn(wait)).unwrap().parallel(2);
+    let pipeline = graph.build::<u64, u64>().unwrap();
+    let mut unread = pipeline.runner().queue(1).run(stream::iter(1..100));
+    assert_eq!(unread.next().await.unwrap().unwrap(), 1);
+    sleep(Duration::from_millis(3)).await;
+    assert_eq!(pipeline.run(stream::iter(1..100)).count().await, 99);
+    assert_eq!(unread.count().await, 98);
+}

@@ -345,6 +345,18 @@ async fn kinds_of_json_give_back_objects() {
 }
 
 #[tokio::test]
+async fn settings_of_toml_become_json() {
+    let with = "{ fields = { at = 1979-05-27, all = [1, 2.5, true, { a = 'b' }] } }";
+    let made = made("json.set", with, json!({})).await.unwrap();
+    assert_eq!(made, [json!({"at": "1979-05-27", "all": [1, 2.5, true, {"a": "b"}]})]);
+    let file = "[nodes.a]\nuse = 'json.set'\nwith = { fields = { a = [inf] } }";
+    assert_eq!(
+        Registry::json().load(file).unwrap_err().to_string(),
+        "`nodes.a.with.fields.a`: JSON has no number `inf`"
+    );
+}
+
+#[tokio::test]
 async fn a_filter_of_json_asks_for_all_its_conditions() {
     let book = json!({"title": "Bees", "tags": ["a", 1], "pages": 90, "by": null});
     let cases = [

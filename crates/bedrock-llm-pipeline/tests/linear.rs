@@ -118,3 +118,13 @@ async fn a_run_is_drained_or_cancelled() {
     handle.drain();
     assert_eq!(waiting.await.unwrap(), 0);
 }
+
+/// The compiler must see that the futures are `Send`, whatever errors the nodes have.
+#[tokio::test]
+async fn calls_may_be_spawned() {
+    let pipeline = Pipeline::new().then(async |number: u64| Ok::<_, BoxError>(number + 1)).parallel(2);
+    let pipeline = std::sync::Arc::new(pipeline.try_map(refuse_threes));
+    let other = std::sync::Arc::clone(&pipeline);
+    assert_eq!(tokio::spawn(async move { other.execute(3).await }).await.unwrap().unwrap(), 4);
+    assert_eq!(tokio::spawn(async move { pipeline.execute_all(4).await }).await.unwrap().unwrap(), [5]);
+}

@@ -53,10 +53,13 @@ impl BatchConfig {
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
         let Self { batch_size, min_batch_size, .. } = self;
         if batch_size == 0 {
-            return Err(ConfigError::out_of_range("batch_size", 0, "a batch has at least one item"));
+            return Err(ConfigError::out_of_range("batch_size", batch_size, AT_LEAST_ONE));
         }
-        if !(1..=batch_size).contains(&min_batch_size) {
-            let advice = "it must be at least 1 and at most `batch_size`";
+        if min_batch_size == 0 {
+            return Err(ConfigError::out_of_range("min_batch_size", min_batch_size, AT_LEAST_ONE));
+        }
+        if min_batch_size > batch_size {
+            let advice = "at most the `batch_size`, or no batch would be large enough";
             return Err(ConfigError::out_of_range("min_batch_size", min_batch_size, advice));
         }
         Ok(self)
@@ -74,6 +77,9 @@ impl BatchConfig {
     }
 }
 
+/// What both sizes must be.
+const AT_LEAST_ONE: &str = "a batch has at least one item";
+
 impl From<usize> for BatchConfig {
     fn from(batch_size: usize) -> Self {
         Self::new(batch_size)
@@ -88,8 +94,14 @@ mod tests {
     fn settings_that_cannot_be_are_named() {
         let refused = |config: BatchConfig| config.checked().unwrap_err().to_string();
         assert_eq!(refused(BatchConfig::new(0)), "`batch_size` is 0: a batch has at least one item");
-        assert!(refused(BatchConfig::new(4).min_batch_size(0)).starts_with("`min_batch_size` is 0: "));
-        assert!(refused(BatchConfig::new(4).min_batch_size(5)).starts_with("`min_batch_size` is 5: "));
+        assert_eq!(
+            refused(BatchConfig::new(4).min_batch_size(0)),
+            "`min_batch_size` is 0: a batch has at least one item"
+        );
+        assert_eq!(
+            refused(BatchConfig::new(4).min_batch_size(5)),
+            "`min_batch_size` is 5: at most the `batch_size`, or no batch would be large enough"
+        );
         assert!(BatchConfig::new(4).min_batch_size(4).checked().is_ok());
     }
 }

@@ -85,7 +85,7 @@ where
             });
             chunks.right_stream().right_stream()
         };
-        queued(Reader::new(chunks), probe, run)
+        Reader::new(queued(chunks, probe, run))
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::evaluate::{FlowNode, Incoming, Outgoing};
 use super::flow::Flow;
 use super::parcel::{Takes, Type};
@@ -138,7 +136,7 @@ impl Graph {
                     .collect(),
                 gives_results: results.contains(&place),
                 width: node.parallel.unwrap_or(node.width),
-                permits: node.parallel.map(|values| Semaphore::new(values.min(Semaphore::MAX_PERMITS))),
+                parallel: node.parallel,
                 probe: node.probe,
                 step: node.step,
             }

@@ -25,11 +25,17 @@ pub(super) struct FlowNode {
     pub(super) step: Step,
     /// How many values of one input are in it at once.
     pub(super) width: usize,
-    /// For the values of all inputs.
-    pub(super) permits: Option<Semaphore>,
+    /// How many values of all inputs of a run are in it at once, where that is bounded.
+    pub(super) parallel: Option<usize>,
     pub(super) incoming: Vec<Incoming>,
     pub(super) outgoing: Vec<Outgoing>,
     pub(super) gives_results: bool,
+}
+
+/// What a node has for each run.
+pub(super) struct OfRun {
+    tally: Tally,
+    permits: Option<Semaphore>,
 }
 
 pub(super) struct Incoming {
@@ -64,7 +70,7 @@ impl Nodes {
     /// Takes one value through all nodes; what has no order to keep happens side by side.
     pub(super) async fn evaluate(
         &self,
-        tallies: &[Tally],
+        run: &[OfRun],
         index: u64,
         input: Parcel,
     ) -> Vec<Result<Parcel, ItemError>> {
@@ -76,7 +82,7 @@ impl Nodes {
         let mut results = vec![Vec::new(); self.nodes.len()];
         let mut working = FuturesUnordered::new();
         for &place in &self.entries {
-            working.push(self.work(tallies, index, place, vec![vec![Slot::Good(input.clone())]]));
+            working.push(self.work(run, index, place, vec![vec![Slot::Good(input.clone())]]));
         }
         drop(input);
         while let Some((place, mut slots)) = working.next().await {
@@ -95,7 +101,7 @@ impl Nodes {
                 inbox.missing -= 1;
                 if inbox.missing == 0 {
                     let ports = std::mem::take(&mut inbox.ports);
-                    working.push(self.work(tallies, index, edge.to, ports));
+                    working.push(self.work(run, index, edge.to, ports));
                 }
             }
             if node.gives_results
@@ -110,25 +116,25 @@ impl Nodes {
     /// Takes through one node all that one input brings it.
     async fn work(
         &self,
-        tallies: &[Tally],
+        run: &[OfRun],
         index: u64,
         place: usize,
         ports: Vec<Vec<Slot>>,
     ) -> (usize, Vec<Slot>) {
-        let (Some(node), Some(tally)) = (self.nodes.get(place), tallies.get(place)) else {
+        let (Some(node), Some(run)) = (self.nodes.get(place), run.get(place)) else {
             return (place, Vec::new());
         };
         let tasks: Vec<Task> = match &node.step {
-            Step::Join(_) => node.pair(tally, index, ports),
+            Step::Join(_) => node.pair(&run.tally, index, ports),
             Step::Node(_) | Step::Expand(_) => ports.into_iter().flatten().map(Task::One).collect(),
         };
-        let slots = stream::iter(tasks)
-            .map(|task| node.step_of(tally, index, task))
-            .buffered(node.width)
-            .fold(Vec::new(), async |mut slots, made| {
+        let slots = stream::iter(tasks).map(|task| node.step_of(run, index, task)).buffered(node.width).fold(
+            Vec::new(),
+            async |mut slots, made| {
                 slots.extend(made);
                 slots
-            });
+            },
+        );
         (place, slots.await)
     }
 }
@@ -140,11 +146,18 @@ enum Task {
 }
 
 impl FlowNode {
-    async fn step_of(&self, tally: &Tally, index: u64, task: Task) -> Vec<Slot> {
+    /// The bound is that of one run: a run that nobody reads must not hold up another.
+    pub(super) fn of_run(&self) -> OfRun {
+        let permits = self.parallel.map(|values| Semaphore::new(values.min(Semaphore::MAX_PERMITS)));
+        OfRun { tally: Tally::of_run(&self.probe), permits }
+    }
+
+    async fn step_of(&self, run: &OfRun, index: u64, task: Task) -> Vec<Slot> {
         if let Task::One(failed @ Slot::Failed(_)) = task {
             return vec![failed];
         }
-        let _permit = match &self.permits {
+        let OfRun { tally, permits } = run;
+        let _permit = match permits {
             Some(permits) => permits.acquire().await.ok(),
             None => None,
         };

@@ -8,11 +8,11 @@ use futures_util::StreamExt as _;
 use futures_util::future::Either;
 use futures_util::stream;
 
-use super::evaluate::{FlowNode, Nodes};
+use super::evaluate::{FlowNode, Nodes, OfRun};
 use super::parcel::Parcel;
 use crate::ItemError;
 use crate::item::{Item, Value};
-use crate::probe::{Tally, locked};
+use crate::probe::locked;
 use crate::stage::{Ahead, Concurrency, Overtaking, RunContext, Stage, queued};
 
 /// The stage of a graph: several items at once, in a task of its own.
@@ -42,13 +42,13 @@ where
         S: Stream<Item = Item<In>> + Send + 'static,
     {
         let graph = Arc::clone(&self.graph);
-        let tallies: Arc<[Tally]> = graph.nodes.iter().map(|node| Tally::of_run(&node.probe)).collect();
+        let of_run: Arc<[OfRun]> = graph.nodes.iter().map(FlowNode::of_run).collect();
         let work = move |item: Item<In>| {
-            let (graph, tallies) = (Arc::clone(&graph), Arc::clone(&tallies));
+            let (graph, of_run) = (Arc::clone(&graph), Arc::clone(&of_run));
             async move {
                 match item.split() {
                     Ok((index, last, value)) => {
-                        let results = graph.evaluate(&tallies, index, Parcel::new(value)).await;
+                        let results = graph.evaluate(&of_run, index, Parcel::new(value)).await;
                         Item { index, last, value: Value::Good(results) }
                     }
                     Err(passing) => passing,

@@ -28,7 +28,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
         Self { node, types: PhantomData }
     }
 
-    /// How many values may be in the node at once, over all inputs of all runs. 0 means 1.
+    /// How many values may be in the node at once, over all inputs of one run. 0 means 1.
     ///
     /// Without, the values of one input follow each other, so that there are at most as many at once as
     /// [inputs](super::Graph::concurrency).

@@ -154,7 +154,7 @@ impl Tally {
 
     /// A batch's function has answered: each of its items took that long.
     pub(crate) fn leave_batch(&self, started: Started, size: usize) -> Duration {
-        self.time_all(started, size as u64)
+        self.time_of(started, size as u64)
     }
 
     /// An item of a batch comes out.
@@ -183,10 +183,10 @@ impl Tally {
     /// Ends the timing of an item.
     #[cold]
     pub(crate) fn time(&self, started: Started) -> Duration {
-        self.time_all(started, 1)
+        self.time_of(started, 1)
     }
 
-    fn time_all(&self, started: Started, items: u64) -> Duration {
+    fn time_of(&self, started: Started, items: u64) -> Duration {
         let took = started.at.elapsed();
         self.slow.store(took >= SLOW, Relaxed);
         if !self.probe.times_itself.load(Relaxed) {

@@ -7,6 +7,7 @@ use std::vec;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use super::queue::Load;
 use crate::ItemError;
 use crate::item::{Item, Value};
 
@@ -56,6 +57,13 @@ impl<O> Chunk<O> {
     /// For a chunk that nothing was taken of: its runs, to correct which elements are last.
     pub(crate) fn runs(&mut self) -> &mut [Run] {
         self.runs.as_mut_slice()
+    }
+}
+
+impl<O: Send + 'static> Load for Chunk<O> {
+    fn items(&self) -> usize {
+        let runs = self.runs.as_slice().iter().filter(|run| !matches!(run.what, What::Gone));
+        usize::try_from(runs.map(|run| run.count).sum::<u64>()).unwrap_or(usize::MAX).max(1)
     }
 }
 

@@ -91,7 +91,24 @@ impl<S: Stream, In> Gather<S, In> {
 
 impl<In> Open<In> {
     /// Takes an element; whether it is one to gather.
-    fn take(&mut self, Item { index, last, value }: Item<In>) -> bool {
+    #[inline]
+    fn take(&mut self, item: Item<In>) -> bool {
+        // most are: one more behind the one before
+        match (item, self.runs.last_mut()) {
+            (Item { index, last: true, value: Value::Good(value) }, Some(run))
+                if self.overtaking.is_none()
+                    && !self.values.is_empty()
+                    && run.goes_on(index, &What::Good) =>
+            {
+                run.count += 1;
+                self.values.push(value);
+                true
+            }
+            (item, _) => self.take_other(item),
+        }
+    }
+
+    fn take_other(&mut self, Item { index, last, value }: Item<In>) -> bool {
         let (value, what) = match value {
             Value::Good(value) => (Some(value), What::Good),
             Value::Failed(error) => (None, What::Failed(error)),

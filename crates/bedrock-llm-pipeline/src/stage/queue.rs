@@ -16,26 +16,41 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{BoxItems, Item, RunContext};
+use super::{Item, RunContext};
 use crate::probe::{EventKind, Probe, Queue};
 
 /// The longest chunk, and the longest that its first item may wait for the others.
 const CHUNK: usize = 64;
 const FILL: Duration = Duration::from_micros(50);
 
+/// What goes through a queue: an item, or several together.
+pub(crate) trait Load: Send + 'static {
+    /// How many items it is.
+    fn items(&self) -> usize;
+}
+
+impl<T: Send + 'static> Load for Item<T> {
+    #[inline]
+    fn items(&self) -> usize {
+        1
+    }
+}
+
+type BoxLoads<L> = Pin<Box<dyn Stream<Item = L> + Send>>;
+
 /// Lets a stream work ahead of its reader, up to the run's queue size.
-pub(crate) fn queued<T: Send + 'static>(
-    stream: impl Stream<Item = Item<T>> + Send + 'static,
+pub(crate) fn queued<L: Load>(
+    stream: impl Stream<Item = L> + Send + 'static,
     probe: &Arc<Probe>,
     run: &RunContext,
-) -> Reader<T> {
+) -> Reader<L> {
     Reader::Inline { stream: Box::pin(stream), probe: Arc::clone(probe), size: run.queue }
 }
 
 /// Hands a stream's items over, until it ends or nobody reads.
-async fn forward<T>(
-    mut stream: BoxItems<T>,
-    sender: mpsc::UnboundedSender<Vec<Item<T>>>,
+async fn forward<L: Load>(
+    mut stream: BoxLoads<L>,
+    sender: mpsc::UnboundedSender<Vec<L>>,
     room: Arc<Room>,
     probe: Arc<Probe>,
 ) {
@@ -44,11 +59,15 @@ async fn forward<T>(
     let mut ended = false;
     while !ended {
         let mut chunk = Vec::with_capacity(length);
+        let mut items: usize = 0;
         let mut begun = None;
         poll_fn(|cx| {
-            while chunk.len() < length {
+            while items < length {
                 match stream.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(item)) => chunk.push(item),
+                    Poll::Ready(Some(load)) => {
+                        items = items.saturating_add(load.items());
+                        chunk.push(load);
+                    }
                     Poll::Ready(None) => {
                         ended = true;
                         break;
@@ -61,11 +80,11 @@ async fn forward<T>(
             Poll::Ready(())
         })
         .await;
-        if chunk.len() == length {
+        if items >= length {
             let quick = begun.is_some_and(|begun| begun.elapsed() < FILL);
             length = if quick { (length * 2).min(most) } else { (length / 2).max(1) };
         }
-        let Ok(count) = u32::try_from(chunk.len()) else { unreachable!("a chunk has at most {CHUNK} items") };
+        let count = room.taken_by(items);
         // closed when the reader is gone, or sending fails
         let Ok(taken) = room.free.acquire_many(count).await else { break };
         taken.forget();
@@ -84,6 +103,13 @@ pub(crate) struct Room {
     free: Semaphore,
 }
 
+impl Room {
+    /// What so many items take of it; more than there is room for go alone.
+    fn taken_by(&self, items: usize) -> u32 {
+        u32::try_from(items.min(self.size)).unwrap_or(u32::MAX)
+    }
+}
+
 impl Queue for Room {
     fn depth(&self) -> usize {
         self.size.saturating_sub(self.free.available_permits())
@@ -91,34 +117,34 @@ impl Queue for Room {
 }
 
 /// The reading end.
-pub(crate) enum Reader<T> {
+pub(crate) enum Reader<L> {
     /// Nothing had to wait yet.
     Inline {
-        stream: BoxItems<T>,
+        stream: BoxLoads<L>,
         probe: Arc<Probe>,
         size: usize,
     },
     /// In a task.
-    Queue(Chunks<T>),
+    Queue(Chunks<L>),
     Ended,
 }
 
 /// What comes out of a task.
-pub(crate) struct Chunks<T> {
-    receiver: mpsc::UnboundedReceiver<Vec<Item<T>>>,
-    chunk: std::vec::IntoIter<Item<T>>,
+pub(crate) struct Chunks<L> {
+    receiver: mpsc::UnboundedReceiver<Vec<L>>,
+    chunk: std::vec::IntoIter<L>,
     /// The room that the chunk takes until it is read.
-    held: usize,
+    held: u32,
     room: Arc<Room>,
     task: AbortOnDropHandle<()>,
 }
 
-impl<T> Unpin for Reader<T> {}
+impl<L> Unpin for Reader<L> {}
 
-impl<T: Send + 'static> Stream for Reader<T> {
-    type Item = Item<T>;
+impl<L: Load> Stream for Reader<L> {
+    type Item = L;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L>> {
         let next = match &mut *self {
             Self::Inline { stream, .. } => match stream.as_mut().poll_next(cx) {
                 Poll::Ready(next) => next,
@@ -145,8 +171,8 @@ impl<T: Send + 'static> Stream for Reader<T> {
     }
 }
 
-impl<T: Send + 'static> Chunks<T> {
-    fn of_task(runtime: &Handle, stream: BoxItems<T>, probe: Arc<Probe>, size: usize) -> Self {
+impl<L: Load> Chunks<L> {
+    fn of_task(runtime: &Handle, stream: BoxLoads<L>, probe: Arc<Probe>, size: usize) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let room = Arc::new(Room { size, free: Semaphore::new(size) });
         probe.watch_queue(Arc::downgrade(&room) as Weak<dyn Queue>);
@@ -154,15 +180,15 @@ impl<T: Send + 'static> Chunks<T> {
         Self { receiver, chunk: Vec::new().into_iter(), held: 0, room, task: AbortOnDropHandle::new(task) }
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<L>> {
         loop {
-            if let Some(item) = self.chunk.next() {
-                return Poll::Ready(Some(item));
+            if let Some(load) = self.chunk.next() {
+                return Poll::Ready(Some(load));
             }
-            self.room.free.add_permits(std::mem::take(&mut self.held));
+            self.room.free.add_permits(std::mem::take(&mut self.held) as usize);
             match ready!(self.receiver.poll_recv(cx)) {
                 Some(chunk) => {
-                    self.held = chunk.len();
+                    self.held = self.room.taken_by(chunk.iter().map(Load::items).sum());
                     self.chunk = chunk.into_iter();
                 }
                 // the end of the queue is the end of the stream only if the task came to its end

@@ -35,7 +35,7 @@ where
         let gather = Gather::new(self.before.attach(input, run), self.until.clone(), None);
         let tally = Tally::of_run(&self.probe);
         let windows = gather.map(move |gathered| window_of(gathered, &tally));
-        queued(Reader::new(windows), &self.probe, run)
+        Reader::new(queued(windows, &self.probe, run))
     }
 }
 

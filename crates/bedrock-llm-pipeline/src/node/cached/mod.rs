@@ -104,14 +104,18 @@ where
     }
 }
 
-/// Unless the settings make no sense.
-type OrRefused<P> = Result<P, ConfigError>;
-
 /// With the results of the node that was added last kept by its input.
 type Kept<In, Out, A, Mid, C, N, Last> = Linked<In, Out, A, Mid, C, Cached<N, Last, Out>, Last>;
 
 /// With the results of the node that was added last kept by a key.
 type KeptBy<In, Out, A, Mid, C, N, Last, K, F> = Linked<In, Out, A, Mid, C, CachedBy<N, K, Out, F>, Last>;
+
+/// Unless the settings make no sense.
+type OrRefused<In, Out, A, Mid, C, N, Last> = Result<Kept<In, Out, A, Mid, C, N, Last>, ConfigError>;
+
+/// Unless the settings make no sense.
+type OrRefusedBy<In, Out, A, Mid, C, N, Last, K, F> =
+    Result<KeptBy<In, Out, A, Mid, C, N, Last, K, F>, ConfigError>;
 
 impl<In, Mid, Last, Out, A, C, N> Linked<In, Out, A, Mid, C, N, Last>
 where
@@ -153,7 +157,7 @@ where
     /// # Errors
     ///
     /// If the cache is to hold nothing, or for no time, or for over 1000 years.
-    pub fn cached(self, config: CacheConfig<Last, Out>) -> OrRefused<Kept<In, Out, A, Mid, C, N, Last>>
+    pub fn cached(self, config: CacheConfig<Last, Out>) -> OrRefused<In, Out, A, Mid, C, N, Last>
     where
         Last: Hash + Eq + Clone + Sync,
     {
@@ -180,7 +184,7 @@ where
         self,
         config: CacheConfig<K, Out>,
         key: F,
-    ) -> OrRefused<KeptBy<In, Out, A, Mid, C, N, Last, K, F>>
+    ) -> OrRefusedBy<In, Out, A, Mid, C, N, Last, K, F>
     where
         K: Hash + Eq + Clone + Send + Sync + 'static,
         F: Fn(&Last) -> K + Send + Sync + 'static,
