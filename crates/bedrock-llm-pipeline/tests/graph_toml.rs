@@ -10,7 +10,7 @@ use std::time::Duration;
 use bedrock_llm_pipeline::graph::{NoSettings, Registry};
 use bedrock_llm_pipeline::{BoxError, ItemError, map_fn, node_fn};
 use futures_util::{StreamExt as _, stream};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
 #[derive(serde::Deserialize)]
@@ -349,6 +349,12 @@ async fn settings_of_toml_become_json() {
     let with = "{ fields = { at = 1979-05-27, all = [1, 2.5, true, { a = 'b' }] } }";
     let made = made("json.set", with, json!({})).await.unwrap();
     assert_eq!(made, [json!({"at": "1979-05-27", "all": [1, 2.5, true, {"a": "b"}]})]);
+    assert!(made.iter().filter_map(Value::as_object).flat_map(Map::keys).eq(["at", "all"]), "in their order");
+    let file = "[nodes.a]\nuse = 'json.set'\nwith = { fields = 1 }";
+    assert_eq!(
+        Registry::json().load(file).unwrap_err().to_string(),
+        "`nodes.a.with.fields`: invalid type: integer `1`, expected a table"
+    );
     let file = "[nodes.a]\nuse = 'json.set'\nwith = { fields = { a = [inf] } }";
     assert_eq!(
         Registry::json().load(file).unwrap_err().to_string(),

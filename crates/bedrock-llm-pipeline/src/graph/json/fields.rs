@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::{NoSettings, Registry};
-use super::literal::Literal;
+use super::literal::Literals;
 use super::{JsonError, Object, kind_of};
 use crate::{BoxError, try_map_fn};
 
@@ -19,7 +19,8 @@ struct Pick {
 
 #[derive(Deserialize)]
 struct Set {
-    fields: BTreeMap<String, Literal>,
+    /// In the order of the file.
+    fields: Literals,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +42,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.node("json.set", |Set { fields }| {
         Ok::<_, BoxError>(try_map_fn(move |value: Value| {
             let mut object = Object::of(value)?;
-            for (field, Literal(value)) in &fields {
+            for (field, value) in &fields.0 {
                 object.set(field, value.clone());
             }
             Ok::<Value, JsonError>(object.into())
