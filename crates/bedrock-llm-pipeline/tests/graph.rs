@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use bedrock_llm_pipeline::graph::UnequalParts;
 use bedrock_llm_pipeline::{
-    BoxError, CacheConfig, Concurrency, Graph, GraphError, ItemError, Pipeline, RateLimit, RetryConfig,
-    batch_fn, map_fn, node_fn, try_map_fn,
+    BoxError, Concurrency, Graph, GraphError, ItemError, Pipeline, batch_fn, map_fn, node_fn, try_map_fn,
 };
+#[cfg(feature = "cache")]
+use bedrock_llm_pipeline::{CacheConfig, RateLimit, RetryConfig};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
@@ -285,6 +286,7 @@ async fn a_graph_is_drawn_with_its_conditions_and_inner_pipelines() {
     assert_eq!(names, ["first", "inner", "inner/half", "inner/map", "sum"]);
 }
 
+#[cfg(feature = "cache")]
 #[tokio::test(start_paused = true)]
 async fn nodes_are_tried_again_bounded_and_cached() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -320,6 +322,7 @@ async fn nodes_are_tried_again_bounded_and_cached() {
     assert_eq!((calls.load(SeqCst), node.retries, node.cache_hits + node.cache_misses), (3, 1, 4));
 }
 
+#[cfg(feature = "cache")]
 #[test]
 fn what_a_node_cannot_have_is_said() {
     let mut graph = numbers(&["a"]);
@@ -351,4 +354,20 @@ async fn values_of_one_input_fill_a_batch() {
     graph.connect("pieces", "batch").unwrap();
     let pipeline = graph.build::<u64, u64>().unwrap();
     assert_eq!(pipeline.execute_all(4).await.unwrap(), [4, 104, 204, 304]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_reads_holds_up_no_other() {
+    let mut graph = Graph::new();
+    let wait = |number: u64| async move {
+        sleep(Duration::from_millis(number)).await;
+        Ok::<_, BoxError>(number)
+    };
+    graph.add("wait", node_fn(wait)).unwrap().parallel(2);
+    let pipeline = graph.build::<u64, u64>().unwrap();
+    let mut unread = pipeline.runner().queue(1).run(stream::iter(1..100));
+    assert_eq!(unread.next().await.unwrap().unwrap(), 1);
+    sleep(Duration::from_millis(3)).await;
+    assert_eq!(pipeline.run(stream::iter(1..100)).count().await, 99);
+    assert_eq!(unread.count().await, 98);
 }

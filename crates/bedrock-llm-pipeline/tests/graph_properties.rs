@@ -174,7 +174,7 @@ fn graph(specs: &[NodeSpec]) -> Graph {
             let after = Duration::from_millis(delay * ((number * 7 + 3 * (input as u64)) % 5));
             async move {
                 if delay > 0 {
-                    sleep(after).await
+                    sleep(after).await;
                 }
             }
         };
@@ -191,7 +191,10 @@ fn graph(specs: &[NodeSpec]) -> Graph {
                 ),
             ),
             Work::Drop(of) => {
-                said(parallel, graph.add_filter(&name, move |(_, number): &Value| !number.is_multiple_of(of)))
+                said(
+                    parallel,
+                    graph.add_filter(&name, move |(_, number): &Value| !number.is_multiple_of(of)),
+                );
             }
             Work::Expand(count) => said(
                 parallel,

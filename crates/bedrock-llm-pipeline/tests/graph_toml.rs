@@ -10,7 +10,7 @@ use std::time::Duration;
 use bedrock_llm_pipeline::graph::{NoSettings, Registry};
 use bedrock_llm_pipeline::{BoxError, ItemError, map_fn, node_fn};
 use futures_util::{StreamExt as _, stream};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
 #[derive(serde::Deserialize)]
@@ -126,6 +126,8 @@ fn what_is_wrong_with_a_file_is_said_with_node_and_field() {
     for (file, message) in cases {
         assert_eq!(refused(file), message, "{file}");
     }
+    let empty = registry().load("").unwrap().build::<u64, u64>().unwrap_err();
+    assert_eq!(empty.to_string(), "the graph has no nodes; add at least one");
     let error = registry().load("[nodes.a]\nuse = 'add'\nwith = { number = 0 }").unwrap_err();
     assert_eq!(error.source().unwrap().to_string(), "adds nothing");
     let error = registry().load("[nodes.a]\nuse = 'share'\nbatch = { size = 0 }").unwrap_err();
@@ -340,6 +342,24 @@ async fn kinds_of_json_give_back_objects() {
     }
     let array = made("json.set", "{ fields = {} }", json!([1])).await;
     assert_eq!(array.unwrap_err(), "the value is an array; nodes of JSON take objects");
+}
+
+#[tokio::test]
+async fn settings_of_toml_become_json() {
+    let with = "{ fields = { at = 1979-05-27, all = [1, 2.5, true, { a = 'b' }] } }";
+    let made = made("json.set", with, json!({})).await.unwrap();
+    assert_eq!(made, [json!({"at": "1979-05-27", "all": [1, 2.5, true, {"a": "b"}]})]);
+    assert!(made.iter().filter_map(Value::as_object).flat_map(Map::keys).eq(["at", "all"]), "in their order");
+    let file = "[nodes.a]\nuse = 'json.set'\nwith = { fields = 1 }";
+    assert_eq!(
+        Registry::json().load(file).unwrap_err().to_string(),
+        "`nodes.a.with.fields`: invalid type: integer `1`, expected a table"
+    );
+    let file = "[nodes.a]\nuse = 'json.set'\nwith = { fields = { a = [inf] } }";
+    assert_eq!(
+        Registry::json().load(file).unwrap_err().to_string(),
+        "`nodes.a.with.fields.a`: JSON has no number `inf`"
+    );
 }
 
 #[tokio::test]

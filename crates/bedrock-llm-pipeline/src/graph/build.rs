@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use super::flow::{Flow, FlowNode, Incoming, Outgoing};
+use super::evaluate::{FlowNode, Incoming, Outgoing};
+use super::flow::Flow;
 use super::parcel::{Takes, Type};
 use super::{Graph, GraphError, GraphNode};
 use crate::plan::{Plan, PlanEdge, PlanNode};
@@ -111,7 +110,6 @@ impl Graph {
             conditional: edge.condition.is_some(),
         });
         Plan {
-            label: None,
             nodes: self.nodes.iter().map(node).collect(),
             edges: edges.collect(),
             outputs: results.to_vec(),
@@ -138,7 +136,7 @@ impl Graph {
                     .collect(),
                 gives_results: results.contains(&place),
                 width: node.parallel.unwrap_or(node.width),
-                permits: node.parallel.map(|values| Semaphore::new(values.min(Semaphore::MAX_PERMITS))),
+                parallel: node.parallel,
                 probe: node.probe,
                 step: node.step,
             }

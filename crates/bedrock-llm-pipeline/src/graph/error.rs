@@ -132,9 +132,9 @@ pub enum GraphError {
         /// What is wrong with it.
         error: ConfigError,
     },
-    /// A node that cannot have what is asked for.
+    /// A node that cannot have what is asked for it.
     #[error("`{name}` cannot have `{option}`: {why}")]
-    Option {
+    Unsuitable {
         /// The node.
         name: String,
         /// What it cannot have.

@@ -7,6 +7,7 @@
 mod build;
 mod connect;
 mod error;
+mod evaluate;
 mod flow;
 #[cfg(feature = "toml")]
 mod json;
@@ -21,7 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use error::GraphError;
-pub use flow::UnequalParts;
+pub use evaluate::UnequalParts;
 #[cfg(feature = "toml")]
 pub use json::JsonError;
 pub use parcel::Parts;
@@ -151,8 +152,9 @@ impl Graph {
         In: Send + 'static,
         Out: Clone + Send + 'static,
     {
+        let kind = node.kind();
         let step = Step::Node(AnyNode::new(node));
-        self.place(name, "node", Takes::One(Type::of::<In>()), Type::of::<Out>(), step)
+        self.place(name, kind, Takes::One(Type::of::<In>()), Type::of::<Out>(), step)
     }
 
     /// Adds a node that lets only those values pass for which the function is true.

@@ -28,7 +28,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
         Self { node, types: PhantomData }
     }
 
-    /// How many values may be in the node at once, over all inputs of all runs. 0 means 1.
+    /// How many values may be in the node at once, over all inputs of one run. 0 means 1.
     ///
     /// Without, the values of one input follow each other, so that there are at most as many at once as
     /// [inputs](super::Graph::concurrency).
@@ -42,7 +42,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
     ///
     /// # Errors
     ///
-    /// [`GraphError::Setting`] if the time is zero, [`GraphError::Option`] for a filter or a `flat_map`.
+    /// [`GraphError::Setting`] if the time is zero, [`GraphError::Unsuitable`] for a filter or a `flat_map`.
     pub fn timeout(self, after: Duration) -> Result<Self, GraphError> {
         self.node.timeout(after)?;
         Ok(self)
@@ -52,7 +52,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
     ///
     /// # Errors
     ///
-    /// [`GraphError::Setting`] if the settings make no sense, [`GraphError::Option`] for a filter or a `flat_map`.
+    /// [`GraphError::Setting`] if the settings make no sense, [`GraphError::Unsuitable`] for a filter or a `flat_map`.
     pub fn retry(self, config: RetryConfig) -> Result<Self, GraphError> {
         self.node.retry(config)?;
         Ok(self)
@@ -62,7 +62,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
     ///
     /// # Errors
     ///
-    /// [`GraphError::Setting`] if the limit makes no sense, [`GraphError::Option`] for a filter or a `flat_map`.
+    /// [`GraphError::Setting`] if the limit makes no sense, [`GraphError::Unsuitable`] for a filter or a `flat_map`.
     pub fn rate_limit(self, limit: RateLimit) -> Result<Self, GraphError> {
         self.node.rate_limit(limit)?;
         Ok(self)
@@ -72,7 +72,7 @@ impl<'a, In, Out> Placed<'a, In, Out> {
     ///
     /// # Errors
     ///
-    /// [`GraphError::Setting`] if the settings make no sense, [`GraphError::Option`] for a filter, a `flat_map` or a
+    /// [`GraphError::Setting`] if the settings make no sense, [`GraphError::Unsuitable`] for a filter, a `flat_map` or a
     /// join.
     #[cfg(feature = "cache")]
     pub fn cached_by<K>(
@@ -144,7 +144,7 @@ impl GraphNode {
     }
 
     fn cannot(&self, option: &'static str, why: &'static str) -> GraphError {
-        GraphError::Option { name: self.name().to_owned(), option, why }
+        GraphError::Unsuitable { name: self.name().to_owned(), option, why }
     }
 }
 

@@ -70,17 +70,20 @@ impl<N: Node<P, Out>, P: Parts, Out: Send> Node<Vec<Parcel>, Out> for Joining<N,
 }
 
 /// A node of any type as the one of these types that it is, for what must know them.
+#[cfg(feature = "cache")]
 pub(super) struct Opened<In, Out> {
     node: AnyNode,
     types: PhantomData<fn(In) -> Out>,
 }
 
+#[cfg(feature = "cache")]
 impl<In, Out> Opened<In, Out> {
     pub(super) fn new(node: AnyNode) -> Self {
         Self { node, types: PhantomData }
     }
 }
 
+#[cfg(feature = "cache")]
 impl<In: Clone + Send + 'static, Out: Send + 'static> Node<In, Out> for Opened<In, Out> {
     async fn call(&self, input: In) -> Result<Out, BoxError> {
         Ok(self.node.call(Parcel::new(input)).await?.open()?)

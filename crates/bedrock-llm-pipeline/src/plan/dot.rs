@@ -81,37 +81,21 @@ impl Drawing {
             let id = format!("{path}n{place}");
             if node.inside.is_empty() {
                 self.line(&format!("{} [label={}];", quote(&id), quote(&label(node))));
-            } else {
-                self.cluster(&id, &label(node), |drawing| drawing.inside(node, &id));
+                continue;
             }
-        }
-    }
-
-    fn cluster(&mut self, id: &str, title: &str, content: impl FnOnce(&mut Self)) {
-        self.line(&format!("subgraph {} {{", quote(&format!("cluster_{id}"))));
-        self.depth += 1;
-        self.line(&format!("label={};", quote(title)));
-        content(self);
-        self.depth -= 1;
-        self.line("}");
-    }
-
-    /// The pipelines inside a node, framed where there are several or they have names.
-    fn inside(&mut self, node: &PlanNode, id: &str) {
-        for (place, plan) in node.inside.iter().enumerate() {
-            let id = format!("{id}p{place}");
-            let content = |drawing: &mut Self| {
-                if plan.nodes.is_empty() {
-                    drawing.line(&format!("{} [label=\"unchanged\"];", quote(&format!("{id}n0"))));
+            self.line(&format!("subgraph {} {{", quote(&format!("cluster_{id}"))));
+            self.depth += 1;
+            self.line(&format!("label={};", quote(&label(node))));
+            for (place, inside) in node.inside.iter().enumerate() {
+                let id = format!("{id}p{place}");
+                if inside.nodes.is_empty() {
+                    self.line(&format!("{} [label=\"unchanged\"];", quote(&format!("{id}n0"))));
                 }
-                drawing.nodes(plan, &id);
-                drawing.edges(plan, &id);
-            };
-            match &plan.label {
-                Some(label) => self.cluster(&id, label, content),
-                None if node.inside.len() > 1 => self.cluster(&id, &(place + 1).to_string(), content),
-                None => content(self),
+                self.nodes(inside, &id);
+                self.edges(inside, &id);
             }
+            self.depth -= 1;
+            self.line("}");
         }
     }
 
@@ -138,10 +122,9 @@ impl Drawing {
     }
 }
 
-/// The name, and the kind where the name does not say it.
 fn label(node: &PlanNode) -> String {
     let name = node.probe.name();
-    if **name == *node.kind { name.to_string() } else { format!("{name}\n{}", node.kind) }
+    node.shown_kind().map_or_else(|| name.to_string(), |kind| format!("{name}\n{kind}"))
 }
 
 /// A string of DOT. In a label `\n` is a new line and every other backslash must be doubled.
@@ -180,24 +163,24 @@ mod tests {
     compound=true;
     node [shape=box];
     "input" [shape=oval];
-    "n0" [label="split\nflat_map"];
+    "n0" [label="split \"it\"\nflat_map"];
     subgraph "cluster_n1" {
-        label="both\nnode";
-        subgraph "cluster_n1p0" {
-            label="1";
-            "n1p0n0" [label="end\nmap"];
-            "n1p0n1" [label="map"];
-            "n1p0n0" -> "n1p0n1";
+        label="which\nbranch";
+        subgraph "cluster_n1p0n0" {
+            label="yes";
+            "n1p0n0p0n0" [label="end\nmap"];
+            "n1p0n0p0n1" [label="map"];
+            "n1p0n0p0n0" -> "n1p0n0p0n1";
         }
-        subgraph "cluster_n1p1" {
-            label="short \"ones\"";
-            "n1p1n0" [label="unchanged"];
+        subgraph "cluster_n1p1n0" {
+            label="no";
+            "n1p1n0p0n0" [label="unchanged"];
         }
     }
     "output" [shape=oval];
     "input" -> "n0";
-    "n0" -> "n1p0n0" [lhead="cluster_n1", style=dashed, label="if"];
-    "n1p1n0" -> "output" [ltail="cluster_n1"];
+    "n0" -> "n1p0n0p0n0" [lhead="cluster_n1", style=dashed, label="if"];
+    "n1p1n0p0n0" -> "output" [ltail="cluster_n1"];
 }
 "#
         );

@@ -46,36 +46,20 @@ impl Drawing {
             let id = format!("{path}n{place}");
             if node.inside.is_empty() {
                 self.line(&format!("{id}[\"{}\"]", label(node)));
-            } else {
-                self.subgraph(&id, &label(node), |drawing| drawing.inside(node, &id));
+                continue;
             }
-        }
-    }
-
-    fn subgraph(&mut self, id: &str, title: &str, content: impl FnOnce(&mut Self)) {
-        self.line(&format!("subgraph {id}[\"{title}\"]"));
-        self.depth += 1;
-        content(self);
-        self.depth -= 1;
-        self.line("end");
-    }
-
-    /// The pipelines inside a node, framed where there are several or they have names.
-    fn inside(&mut self, node: &PlanNode, id: &str) {
-        for (place, plan) in node.inside.iter().enumerate() {
-            let id = format!("{id}p{place}");
-            let content = |drawing: &mut Self| {
-                if plan.nodes.is_empty() {
-                    drawing.line(&format!("{id}n0[\"unchanged\"]"));
+            self.line(&format!("subgraph {id}[\"{}\"]", label(node)));
+            self.depth += 1;
+            for (place, inside) in node.inside.iter().enumerate() {
+                let id = format!("{id}p{place}");
+                if inside.nodes.is_empty() {
+                    self.line(&format!("{id}n0[\"unchanged\"]"));
                 }
-                drawing.nodes(plan, &id);
-                drawing.edges(plan, &id);
-            };
-            match &plan.label {
-                Some(label) => self.subgraph(&id, &escape(label), content),
-                None if node.inside.len() > 1 => self.subgraph(&id, &(place + 1).to_string(), content),
-                None => content(self),
+                self.nodes(inside, &id);
+                self.edges(inside, &id);
             }
+            self.depth -= 1;
+            self.line("end");
         }
     }
 
@@ -87,10 +71,9 @@ impl Drawing {
     }
 }
 
-/// The name, and the kind where the name does not say it.
 fn label(node: &PlanNode) -> String {
-    let name = node.probe.name();
-    if **name == *node.kind { escape(name) } else { format!("{}<br/>{}", escape(name), escape(&node.kind)) }
+    let name = escape(node.probe.name());
+    node.shown_kind().map_or_else(|| name.clone(), |kind| format!("{name}<br/>{}", escape(kind)))
 }
 
 /// Everything but letters, digits and what means nothing to Mermaid, as a character's number.
@@ -123,15 +106,15 @@ mod tests {
             composite().to_mermaid(),
             r#"flowchart TD
     input(["input"])
-    n0["split<br/>flat_map"]
-    subgraph n1["both<br/>node"]
-        subgraph n1p0["1"]
-            n1p0n0["end<br/>map"]
-            n1p0n1["map"]
-            n1p0n0 --> n1p0n1
+    n0["split #34;it#34;<br/>flat_map"]
+    subgraph n1["which<br/>branch"]
+        subgraph n1p0n0["yes"]
+            n1p0n0p0n0["end<br/>map"]
+            n1p0n0p0n1["map"]
+            n1p0n0p0n0 --> n1p0n0p0n1
         end
-        subgraph n1p1["short #34;ones#34;"]
-            n1p1n0["unchanged"]
+        subgraph n1p1n0["no"]
+            n1p1n0p0n0["unchanged"]
         end
     end
     output(["output"])

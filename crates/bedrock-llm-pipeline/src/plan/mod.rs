@@ -11,8 +11,6 @@ use crate::probe::{NodeStats, Probe};
 /// The nodes of a pipeline and the edges between them.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// What the node around it calls it: the name of a branch.
-    pub(crate) label: Option<Arc<str>>,
     pub(crate) nodes: Vec<PlanNode>,
     pub(crate) edges: Vec<PlanEdge>,
     /// Nodes that lead elsewhere and whose values are results all the same.
@@ -26,6 +24,13 @@ pub(crate) struct PlanNode {
     /// What a drawing says that it is.
     pub(crate) kind: Cow<'static, str>,
     pub(crate) inside: Vec<Plan>,
+}
+
+impl PlanNode {
+    /// The kind, where the name does not say it and it says something: parts of a node are named for what they are.
+    fn shown_kind(&self) -> Option<&str> {
+        Some(&*self.kind).filter(|kind| *kind != "part" && **kind != **self.probe.name())
+    }
 }
 
 /// From one node to another, by their places.
@@ -96,16 +101,16 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Pipeline;
+    use crate::{Node as _, Pipeline, branch};
 
     /// A branch behind a conditional edge, with a pipeline of two nodes and one of none.
     pub(super) fn composite() -> Plan {
-        let mut named = Pipeline::<u8, u8, _>::new().plan;
-        named.label = Some("short \"ones\"".into());
-        let two = Pipeline::new().map(|number: u8| number).named("end").map(|number| number).plan;
+        let two = Pipeline::new().map(|number: u8| number).named("end").map(|number| number);
+        let none = Pipeline::<u8, u8, _>::new();
+        let branch = branch(|number: &u8| *number > 3, two, none);
         let mut plan = Plan::default();
-        plan.push(Probe::new("flat_map", "split".to_owned()), Vec::new());
-        plan.push(Probe::new("node", "both".to_owned()), vec![two, named]);
+        plan.push(Probe::new("flat_map", "split \"it\"".to_owned()), Vec::new());
+        plan.push(Probe::new("branch", "which".to_owned()), branch.inside());
         for edge in &mut plan.edges {
             edge.conditional = true;
         }
@@ -116,6 +121,9 @@ mod tests {
     fn nodes_inside_have_paths() {
         let mut names = Vec::new();
         composite().each(&mut |name, _| names.push(name.to_string()));
-        assert_eq!(names, ["split", "both", "both/end", "both/map"]);
+        assert_eq!(
+            names,
+            ["split \"it\"", "which", "which/yes", "which/yes/end", "which/yes/map", "which/no"]
+        );
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::{NoSettings, Registry};
+use super::literal::Literals;
 use super::{JsonError, Object, kind_of};
 use crate::{BoxError, try_map_fn};
 
@@ -18,7 +19,8 @@ struct Pick {
 
 #[derive(Deserialize)]
 struct Set {
-    fields: Map<String, Value>,
+    /// In the order of the file.
+    fields: Literals,
 }
 
 #[derive(Deserialize)]
@@ -40,7 +42,9 @@ pub(super) fn register(registry: &mut Registry) {
     registry.node("json.set", |Set { fields }| {
         Ok::<_, BoxError>(try_map_fn(move |value: Value| {
             let mut object = Object::of(value)?;
-            object.0.extend(fields.clone());
+            for (field, value) in &fields.0 {
+                object.set(field, value.clone());
+            }
             Ok::<Value, JsonError>(object.into())
         }))
     });

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::Registry;
+use super::literal::Literal;
 
 #[derive(Deserialize)]
 struct Filter {
@@ -11,8 +12,8 @@ struct Filter {
     #[serde(default)]
     not: bool,
     exists: Option<bool>,
-    equals: Option<Value>,
-    contains: Option<Value>,
+    equals: Option<Literal>,
+    contains: Option<Literal>,
     above: Option<f64>,
     below: Option<f64>,
     at_least: Option<f64>,
@@ -50,8 +51,11 @@ impl Filter {
             bound.is_none_or(|bound| number.is_some_and(|number| is_met(&number, &bound)))
         };
         self.exists.is_none_or(|exists| field.is_some() == exists)
-            && self.equals.as_ref().is_none_or(|wanted| field.is_some_and(|field| same(field, wanted)))
-            && self.contains.as_ref().is_none_or(|wanted| field.is_some_and(|field| contains(field, wanted)))
+            && self.equals.as_ref().is_none_or(|wanted| field.is_some_and(|field| same(field, &wanted.0)))
+            && self
+                .contains
+                .as_ref()
+                .is_none_or(|wanted| field.is_some_and(|field| contains(field, &wanted.0)))
             && bound(self.above, f64::gt)
             && bound(self.below, f64::lt)
             && bound(self.at_least, f64::ge)

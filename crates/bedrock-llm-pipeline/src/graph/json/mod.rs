@@ -2,6 +2,7 @@
 
 mod fields;
 mod filter;
+mod literal;
 mod text;
 
 use serde_json::{Map, Value};

@@ -165,3 +165,45 @@ impl Template {
         Ok(filled)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_template_is_texts_and_fields() {
+        let parts = Template::parse("a {{{b c}}} d").unwrap();
+        assert_eq!(
+            parts,
+            Template(vec![
+                Part::Text("a {".to_owned()),
+                Part::Field("b c".to_owned()),
+                Part::Text("} d".to_owned())
+            ])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_put_into_a_template_comes_out_as_it_is(
+            before in "[a{}é ]{0,6}",
+            field in "[a-zé _]{1,4}",
+            value in ".{0,6}",
+            after in "[b{}é ]{0,6}",
+        ) {
+            let escaped = |text: &str| text.replace('{', "{{").replace('}', "}}");
+            let template = format!("{}{{{field}}}{}", escaped(&before), escaped(&after));
+            let object = Object::of(json!({field: value.clone()})).unwrap();
+            let filled = Template::parse(&template).unwrap().fill(&object).unwrap();
+            prop_assert_eq!(filled, format!("{before}{value}{after}"));
+        }
+
+        #[test]
+        fn no_template_panics(template in "[a{}é]{0,8}") {
+            drop(Template::parse(&template));
+        }
+    }
+}

@@ -4,12 +4,11 @@ mod error;
 mod field;
 mod file;
 mod load;
+mod registered;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hash;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,11 +16,12 @@ use toml::Table;
 
 pub use error::LoadError;
 use field::OnField;
+pub use registered::Registered;
 
 use super::parcel::{Parts, Takes, Type};
 use super::step::{AnyNode, Step};
 use super::{GraphError, GraphNode};
-use crate::{BatchConfig, BoxError, CacheConfig, Node, batch_each_fn, batch_fn};
+use crate::{BatchConfig, BoxError, Node, batch_each_fn, batch_fn};
 
 /// Kinds of nodes by name, of which a file declares a [`Graph`](super::Graph).
 ///
@@ -127,29 +127,6 @@ enum Refused {
 
 /// The batches of a kind of batches, where nothing else is said.
 const BATCH: usize = 32;
-
-/// A kind that was just registered, to say more of it.
-pub struct Registered<'a, In, Out> {
-    kind: &'a mut Kind,
-    types: PhantomData<fn(In) -> Out>,
-}
-
-impl<In, Out> Registered<'_, In, Out>
-where
-    In: Clone + Send + 'static,
-    Out: Clone + Send + Sync + 'static,
-{
-    /// Lets results be kept (`cache` in the file) by a key of what the node takes; inputs with the same key must have
-    /// the same result.
-    pub fn cached_by<K>(self, key: impl Fn(&In) -> K + Clone + Send + Sync + 'static)
-    where
-        K: Hash + Eq + Clone + Send + Sync + 'static,
-    {
-        self.kind.cache = Some(Box::new(move |node, cache| {
-            node.cached_by(CacheConfig::<K, Out>::from(cache), key.clone())
-        }));
-    }
-}
 
 impl Registry {
     /// No kinds yet; for those of JSON see [`Registry::json`].
@@ -299,13 +276,7 @@ impl Registry {
         };
         let made = Kind { make: Box::new(make), batches: false, cache: None, on_field: None };
         let kind = self.kinds.entry(kind.to_owned()).insert_entry(made).into_mut();
-        Registered { kind, types: PhantomData }
-    }
-}
-
-impl<In, Out> fmt::Debug for Registered<'_, In, Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registered").finish_non_exhaustive()
+        Registered::new(kind)
     }
 }
 
