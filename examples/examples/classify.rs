@@ -57,7 +57,9 @@ async fn main() -> anyhow::Result<()> {
             }
         }
         let classified: i32 = topics.values().sum();
-        println!("{classified} of {LINES} lines for {spent:.4} of {budget:.2} dollars, by {models:?}: {topics:?}");
+        println!(
+            "{classified} of {LINES} lines for {spent:.4} of {budget:.2} dollars, by {models:?}: {topics:?}"
+        );
     }
     println!("\n{}", pipeline.stats());
     Ok(())

@@ -74,7 +74,8 @@ async fn index(embedder: &Embedder) -> anyhow::Result<Index> {
         .named("embed")
         .cached(CacheConfig::max_items(100_000))?
         .parallel(128);
-    let pairs: Vec<(String, Vec<f32>)> = chunking.run(stream::iter(documents.into_values())).try_collect().await?;
+    let pairs: Vec<(String, Vec<f32>)> =
+        chunking.run(stream::iter(documents.into_values())).try_collect().await?;
     println!("{}", chunking.stats());
 
     let dimensions = pairs.first().map_or(1, |(_, vector)| vector.len());

@@ -42,7 +42,10 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         println!("{items:>12} {most:>12} B {:>12} B", held());
         let first = *first.get_or_insert(most);
         let ratio = most as f64 / first as f64;
-        ensure!(ratio <= BAR || items == 100_000, "{items} items hold {ratio:.2} of what 10000 do; the bar is {BAR}");
+        ensure!(
+            ratio <= BAR || items == 100_000,
+            "{items} items hold {ratio:.2} of what 10000 do; the bar is {BAR}"
+        );
     }
     Ok(())
 }

@@ -14,7 +14,10 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Which batches a function had, and when.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(u64, Vec<u64>)>>>);
+struct Seen(Arc<Mutex<Vec<SeenBatch>>>);
+
+/// When, and what.
+type SeenBatch = (u64, Vec<u64>);
 
 impl Seen {
     fn note(&self, since: Instant, batch: &[u64]) {

@@ -46,7 +46,7 @@ impl Source for Queue {
     type Item = u64;
     type Receipt = u64;
 
-    async fn next(&self) -> Result<Option<Delivery<u64, u64>>, BoxError> {
+    async fn next(&self) -> source::Next<u64, u64> {
         let mut messages = self.0.lock().unwrap();
         let message = messages.waiting.pop_front();
         messages.taken.extend(message);
@@ -208,7 +208,7 @@ async fn a_source_or_sink_that_breaks_ends_the_job_with_what_was_done() {
     impl Source for Breaks {
         type Item = u64;
         type Receipt = ();
-        async fn next(&self) -> Result<Option<Delivery<u64, ()>>, BoxError> {
+        async fn next(&self) -> source::Next<u64, ()> {
             Err("the cable".into())
         }
         async fn acknowledge(&self, _: Vec<()>) -> Result<(), BoxError> {

@@ -86,7 +86,7 @@ where
     sink: Snk,
     dead_letters: D,
     /// Copies an input for its dead letter.
-    keep_input: Option<fn(&In) -> In>,
+    keep_input: Option<KeepInput<In>>,
     skips_failures: bool,
     commit_items: usize,
     commit_every: Duration,
@@ -217,6 +217,9 @@ where
         running::run(self)
     }
 }
+
+/// Copies an input.
+type KeepInput<In> = fn(&In) -> In;
 
 /// Keeps account of a job, so that it can go on. Object-safe, so that jobs without one need no files.
 pub(crate) trait Keeper<Src: Source, Snk, D>: Send {

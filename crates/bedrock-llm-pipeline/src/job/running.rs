@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Begin, DeadLetter, Ended, Job, JobError, JobReport, Keeper};
+use super::{Begin, DeadLetter, Ended, Job, JobError, JobReport, KeepInput, Keeper};
 use crate::item::{Item, Value};
 use crate::probe::locked;
 use crate::run::{RunHandle, UntilDrained};
@@ -86,7 +86,7 @@ fn input<Src: Source>(
     source: Arc<Src>,
     under_way: Arc<Mutex<UnderWay<Src::Item, Src::Receipt>>>,
     begin: Begin,
-    keep_input: Option<fn(&Src::Item) -> Src::Item>,
+    keep_input: Option<KeepInput<Src::Item>>,
 ) -> impl Stream<Item = Item<Src::Item>> + Send + 'static {
     let node: Arc<str> = Arc::from("source");
     stream! {

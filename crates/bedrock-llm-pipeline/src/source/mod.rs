@@ -55,9 +55,7 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// If there can be no more; the job ends. An item that cannot be read is a [`Delivery`] with an error, and fails
     /// alone.
-    fn next(
-        &self,
-    ) -> impl Future<Output = Result<Option<Delivery<Self::Item, Self::Receipt>>, BoxError>> + Send;
+    fn next(&self) -> impl Future<Output = Next<Self::Item, Self::Receipt>> + Send;
 
     /// What came of these items is durable: they need not be given again.
     ///
@@ -66,6 +64,9 @@ pub trait Source: Send + Sync + 'static {
     /// If the source does not take it; the job ends, and the items may come again.
     fn acknowledge(&self, receipts: Vec<Self::Receipt>) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
+
+/// What a source gives when it is asked: an item, the end, or why there can be no more.
+pub type Next<T, R> = Result<Option<Delivery<T, R>>, BoxError>;
 
 /// One item of a source.
 #[derive(Debug)]

@@ -42,7 +42,10 @@ pub struct Reranked<D> {
 /// Does not show the document.
 impl<D> fmt::Debug for Reranked<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reranked").field("index", &self.index).field("score", &self.score).finish_non_exhaustive()
+        f.debug_struct("Reranked")
+            .field("index", &self.index)
+            .field("score", &self.score)
+            .finish_non_exhaustive()
     }
 }
 
