@@ -139,6 +139,11 @@ struct Done {
 }
 
 impl Done {
+    /// Whether one behind the place before which all are done is done too.
+    fn has(&self, index: u64) -> bool {
+        self.stretches.range(..=index).next_back().is_some_and(|(_, stretch)| index < stretch.end)
+    }
+
     fn add(&mut self, index: u64, behind: Place) {
         let mut stretch = Stretch { first: index, end: index + 1, behind };
         if let Some((_, before)) =
@@ -245,7 +250,7 @@ impl<Src: FromFile, Snk: IntoFile, D: IntoFile> Keeper<Src, Snk, D> for FileKeep
 
     fn done(&mut self, index: u64, receipt: &Place) {
         // one that was done before is told again, since it is read again
-        if !self.done.stretches.values().any(|stretch| (stretch.first..stretch.end).contains(&index)) {
+        if !self.done.has(index) {
             self.done.add(index, *receipt);
         }
     }
@@ -299,4 +304,40 @@ fn write(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
         folder.sync_all()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn behind(index: u64) -> Place {
+        Place { record: index + 1, offset: (index + 1) * 10, line: index + 1 }
+    }
+
+    proptest! {
+        /// In whatever order records are done: the account says the same as a set of them.
+        #[test]
+        fn the_account_is_that_of_a_set(order in Just((0_u64..40).collect::<Vec<_>>()).prop_shuffle(), count in 0_usize..40) {
+            let mut done = Done::default();
+            let mut set = BTreeSet::new();
+            for &index in order.iter().take(count) {
+                done.add(index, behind(index));
+                set.insert(index);
+                let before = (0..).find(|index| !set.contains(index)).unwrap_or_default();
+                prop_assert_eq!(done.before.record, before);
+                prop_assert_eq!(done.before.offset, before * 10);
+                for index in before..41 {
+                    prop_assert_eq!(done.has(index), set.contains(&index), "{}", index);
+                }
+                let stretches: Vec<_> = done.stretches.values().collect();
+                for pair in stretches.windows(2) {
+                    prop_assert!(pair[0].end < pair[1].first, "stretches touch: {:?}", pair);
+                }
+            }
+        }
+    }
 }

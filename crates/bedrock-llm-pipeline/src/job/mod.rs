@@ -238,10 +238,17 @@ pub(crate) trait Keeper<Src: Source, Snk, D>: Send {
 pub(crate) struct Begin {
     /// The place of the first item.
     pub(crate) index: u64,
-    /// Items behind it that are done, as ranges.
+    /// Items behind it that are done: ranges in order, apart from each other.
     pub(crate) done: Vec<std::ops::Range<u64>>,
     /// Whether there was an account.
     pub(crate) resumed: bool,
+}
+
+impl Begin {
+    fn is_done(&self, index: u64) -> bool {
+        let behind = self.done.partition_point(|done| done.start <= index);
+        behind.checked_sub(1).and_then(|place| self.done.get(place)).is_some_and(|done| done.contains(&index))
+    }
 }
 
 impl<P, In, Out, S, Src: Source, Snk, D> fmt::Debug for Job<P, In, Out, S, Src, Snk, D> {

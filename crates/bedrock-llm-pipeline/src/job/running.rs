@@ -99,7 +99,7 @@ fn input<Src: Source>(
                     break;
                 }
             };
-            let is_done = begin.done.iter().any(|done| done.contains(&index));
+            let is_done = begin.is_done(index);
             let input = match (&delivery.item, keep_input) {
                 (Ok(input), Some(keep)) if !is_done => Some(keep(input)),
                 _ => None,
