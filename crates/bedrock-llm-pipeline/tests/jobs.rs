@@ -320,6 +320,11 @@ async fn a_finished_job_goes_on_with_what_is_added() {
     let report = job().await.unwrap();
     assert_eq!((report.read, report.resumed_at), (1, Some(1)));
     assert_eq!(read(&out), "name,people\n\"New\nYork\",9\nLyon,6\n");
+
+    // what was written after the last commit is taken away
+    std::fs::write(&out, format!("{}Oslo,7\nBer", read(&out))).unwrap();
+    job().await.unwrap();
+    assert_eq!(read(&out), "name,people\n\"New\nYork\",9\nLyon,6\n");
 }
 
 #[tokio::test]
