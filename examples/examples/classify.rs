@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bedrock_llm::client::layers::{FailoverConfig, FailoverTarget};
-use bedrock_llm::pipeline::{BoxError, OnError, Pipeline};
+use bedrock_llm::local::Reply;
+use bedrock_llm::pipeline::{BoxError, Pipeline};
 use bedrock_llm::schema::model::Cost;
 use bedrock_llm::{ChatRequest, Client, ModelId};
 use futures_util::{StreamExt as _, stream};
 
-/// Offline this model always fails; with AWS it is one that answers.
+/// Offline this model is down.
 const MODEL: &str = "us.amazon.nova-micro-v1:0";
-const DOWN: &str = "local.error.ServiceUnavailableException";
 const FALLBACK: &str = "us.amazon.nova-lite-v1:0";
 const LINES: usize = 10_000;
 
@@ -34,20 +34,20 @@ struct Classified {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (builder, local) = examples::connect().await?;
-    let model = if local.is_some() { DOWN } else { MODEL };
-    let client = builder
-        .failover(FailoverConfig::default().model(model, [FailoverTarget::model(FALLBACK)]))
-        .build()
-        .await?;
+    if let Some(local) = &local {
+        local.add_reply(Reply::exception("ServiceUnavailableException").model(MODEL).forever());
+    }
+    let failover = FailoverConfig::default().model(MODEL, [FailoverTarget::model(FALLBACK)]);
+    let client = builder.failover(failover).build().await?;
 
-    let pipeline = classifying(client, model);
+    let pipeline = classifying(client);
     for budget in ["1.00", "0.02"] {
         let budget: Cost = budget.parse()?;
-        let mut results = pipeline.runner().on_error(OnError::Skip).run(stream::iter(lines()));
+        let mut results = pipeline.run(stream::iter(lines()));
         let handle = results.handle();
         let (mut spent, mut topics, mut models) = (Cost::default(), BTreeMap::new(), BTreeSet::new());
         while let Some(line) = results.next().await {
-            let line = line?;
+            let line = line.map_err(|error| anyhow::anyhow!("{error}: {}", error.cause()))?;
             spent += line.cost;
             models.insert(line.model.to_string());
             *topics.entry(line.topic).or_insert(0) += 1;
@@ -72,8 +72,8 @@ struct Line {
     cost: Cost,
 }
 
-fn classifying(client: Client, model: &str) -> Pipeline<String, Line> {
-    let request = ChatRequest::new(model).system("Say what a customer's message is about.").max_tokens(100);
+fn classifying(client: Client) -> Pipeline<String, Line> {
+    let request = ChatRequest::new(MODEL).system("Say what a customer's message is about.").max_tokens(100);
     Pipeline::new()
         .then(move |line: String| {
             let (client, request) = (client.clone(), request.clone().message(line));

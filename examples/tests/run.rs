@@ -133,3 +133,29 @@ fn two_stage() {
         assert!(printed.contains(answer), "{answer}: {printed}");
     }
 }
+
+#[test]
+fn documents() {
+    let printed = example("documents");
+    for part in [
+        "121 chunks in the index",
+        "The Amazon carries more water to the sea than any other river on Earth.",
+        "The bowline makes a loop that does not slip",
+        "zip/rerank",
+        "flowchart TD",
+    ] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+}
+
+#[test]
+fn classify() {
+    let printed = example("classify");
+    let whole =
+        r#"by {"us.amazon.nova-lite-v1:0"}: {Refund: 2500, Delivery: 2500, Invoice: 2500, Password: 2500}"#;
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines[0].starts_with("10000 of 10000 lines") && lines[0].ends_with(whole), "{printed}");
+    // the budget ends the second run on the way; what was under way is finished
+    let classified: u32 = lines[1].split(' ').next().unwrap().parse().unwrap();
+    assert!((600..900).contains(&classified) && lines[1].contains(" of 0.02 dollars"), "{printed}");
+}
