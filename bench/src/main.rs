@@ -18,7 +18,8 @@ use std::alloc::System;
 use clap::Parser;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-/// Counts what is allocated. Each time costs a few atomic additions, and so it is only there for `layers`.
+/// Counts what is allocated. Each time costs a few atomic additions, and so it is only there for `layers` and
+/// `pipeline --memory`.
 #[cfg_attr(feature = "__count-allocations", global_allocator)]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 

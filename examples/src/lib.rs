@@ -45,3 +45,8 @@ pub struct Agents;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/src/embeddings.md")]
 pub struct Embeddings;
+
+/// The programs in the book's chapter on pipelines compile, and the last one runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/src/pipelines.md")]
+pub struct Pipelines;

@@ -18,7 +18,12 @@ impl Args {
         let mut cargo = shell::cargo();
         cargo.args(["run", "--quiet", "--release", "-p", "bench"]);
         // counting makes allocations dearer, and the other benchmarks measure them
-        if self.what.first().is_some_and(|what| what == "layers") {
+        let counts = match self.what.first().map(String::as_str) {
+            Some("layers") => true,
+            Some("pipeline") => self.what.iter().any(|word| word == "--memory"),
+            _ => false,
+        };
+        if counts {
             cargo.args(["--features", "__count-allocations"]);
         }
         shell::run(cargo.arg("--").args(self.what))
