@@ -90,25 +90,18 @@ impl<S: Stream, In> Gather<S, In> {
 }
 
 impl<In> Open<In> {
-    /// Takes an element; whether it is one to gather.
+    /// Counts an item in, if it is one more behind the one before, as most are.
     #[inline]
-    fn take(&mut self, item: Item<In>) -> bool {
-        // most are: one more behind the one before
-        match (item, self.runs.last_mut()) {
-            (Item { index, last: true, value: Value::Good(value) }, Some(run))
-                if self.overtaking.is_none()
-                    && !self.values.is_empty()
-                    && run.goes_on(index, &What::Good) =>
-            {
-                run.count += 1;
-                self.values.push(value);
-                true
-            }
-            (item, _) => self.take_other(item),
-        }
+    fn counts(&mut self, index: u64) -> bool {
+        let Some(run) = self.runs.last_mut() else { return false };
+        let one_more =
+            self.overtaking.is_none() && !self.values.is_empty() && run.goes_on(index, &What::Good);
+        run.count += u64::from(one_more);
+        one_more
     }
 
-    fn take_other(&mut self, Item { index, last, value }: Item<In>) -> bool {
+    /// Takes an element; whether it is one to gather.
+    fn take(&mut self, Item { index, last, value }: Item<In>) -> bool {
         let (value, what) = match value {
             Value::Good(value) => (Some(value), What::Good),
             Value::Failed(error) => (None, What::Failed(error)),
@@ -211,6 +204,16 @@ where
                 return Poll::Ready(Some(open.flush()));
             }
             match this.input.as_mut().poll_next(cx) {
+                // not moved as a whole: this is most of what a batch costs
+                Poll::Ready(Some(Item { index, last: true, value: Value::Good(value) }))
+                    if open.counts(index) =>
+                {
+                    in_a_row = 0;
+                    open.values.push(value);
+                    if open.is_ready() {
+                        return Poll::Ready(Some(open.flush()));
+                    }
+                }
                 Poll::Ready(Some(item)) => {
                     if open.take(item) {
                         in_a_row = 0;
