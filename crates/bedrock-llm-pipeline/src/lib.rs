@@ -10,6 +10,8 @@ mod node;
 mod pipeline;
 mod plan;
 mod probe;
+#[cfg(feature = "progress")]
+mod progress;
 mod run;
 pub mod sink;
 pub mod source;
@@ -27,7 +29,9 @@ pub use node::{ComputeConfig, ComputeNode, ComputePool, TryComputeNode, compute_
 pub use node::{FnNode, MapNode, Node, TryMapNode, map_fn, node_fn, try_map_fn};
 pub use node::{RateLimit, RateLimited, Retry, RetryConfig, TimedOut, Timeout};
 pub use pipeline::{AnyPipeline, Pipeline};
-pub use probe::{Event, EventKind, Events, NodeStats, PipelineStats};
+pub use probe::{Event, EventKind, Events, NodeStats, PipelineStats, StatsHandle};
+#[cfg(feature = "progress")]
+pub use progress::Progress;
 pub use run::{OnError, RunHandle, Runner, Running};
 pub use stage::{BoxOne, BoxStage, Concurrency, One, Stage};
 pub use window::{Sliding, Tumbling, Window};

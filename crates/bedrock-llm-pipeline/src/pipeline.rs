@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 
 use crate::node::{FnNode, MapNode, TryMapNode, map_fn, node_fn, try_map_fn};
 use crate::plan::Plan;
-use crate::probe::{Events, PipelineStats, Probe};
+use crate::probe::{Events, PipelineStats, Probe, StatsHandle};
 use crate::stage::{Chain, Concurrency, Expand, Identity, Link, Parallel, Segment, Start};
 use crate::{BoxError, BoxOne, BoxStage, ItemError, Node, One, Runner, Running, Stage};
 
@@ -131,6 +131,12 @@ impl<In, Out, S> Pipeline<In, Out, S> {
     #[must_use]
     pub fn to_dot(&self) -> String {
         self.plan.to_dot()
+    }
+
+    /// Reads the numbers while the pipeline is elsewhere.
+    #[must_use]
+    pub fn stats_handle(&self) -> StatsHandle {
+        StatsHandle::new(self.plan.clone())
     }
 
     /// What happens in the nodes from now on.

@@ -227,7 +227,7 @@ async fn a_field_kind_shares_results_but_not_objects() {
             let counted = Arc::clone(&counted);
             Ok::<_, BoxError>(move |texts: Vec<String>| {
                 counted.fetch_add(texts.len(), SeqCst);
-                async move { Ok::<_, BoxError>(texts.iter().map(String::len).collect()) }
+                async move { texts.iter().map(|text| Ok::<_, BoxError>(text.len())).collect::<Vec<_>>() }
             })
         })
         .cached_by(String::clone);

@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 pub use events::{Event, EventKind, Events};
-pub use stats::{NodeStats, PipelineStats};
+pub use stats::{NodeStats, PipelineStats, StatsHandle};
 pub(crate) use tally::{SAMPLE, Started, Tally};
 
 /// The numbers of one node. Those of a run have one writer, see [`Tally`].

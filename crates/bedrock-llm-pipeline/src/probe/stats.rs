@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::{Counters, Probe, locked};
+use crate::plan::Plan;
 
 /// The numbers of all nodes of a pipeline, over all its runs and calls so far. `Display` is a table.
 #[derive(Clone, Debug)]
@@ -43,6 +44,23 @@ pub struct NodeStats {
     pub queued: usize,
     /// How much of the time since its first item it was at work, from 0 to 1, over all items it may hold at once.
     pub busy: f64,
+}
+
+/// Reads the numbers of a pipeline's nodes; cheap to clone. Made by
+/// [`Pipeline::stats_handle`](crate::Pipeline::stats_handle).
+#[derive(Clone, Debug)]
+pub struct StatsHandle(Plan);
+
+impl StatsHandle {
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self(plan)
+    }
+
+    /// The numbers now.
+    #[must_use]
+    pub fn stats(&self) -> PipelineStats {
+        PipelineStats { nodes: self.0.stats() }
+    }
 }
 
 impl PipelineStats {

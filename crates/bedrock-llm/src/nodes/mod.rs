@@ -13,6 +13,8 @@
 //! | [`Rerank`] | a query and its documents | the documents that answer best, the best first |
 //! | [`RunAgent`] | an input | the agent's `AgentResponse` |
 //!
+//! `register_kinds` makes kinds of them for pipelines declared in TOML.
+//!
 //! ```
 //! use bedrock_llm::local::LocalBedrock;
 //! use bedrock_llm::nodes::Ask;
@@ -47,6 +49,8 @@ mod agent;
 mod chat;
 #[cfg(feature = "embeddings")]
 mod embed;
+#[cfg(all(feature = "embeddings", feature = "pipeline-toml"))]
+mod kinds;
 #[cfg(feature = "embeddings")]
 mod rerank;
 
@@ -56,5 +60,7 @@ pub use agent::RunAgent;
 pub use chat::{Ask, Chat, NoText};
 #[cfg(feature = "embeddings")]
 pub use embed::{Embed, EmbeddedBatch, embed_batch};
+#[cfg(all(feature = "embeddings", feature = "pipeline-toml"))]
+pub use kinds::register_kinds;
 #[cfg(feature = "embeddings")]
 pub use rerank::{Rerank, Reranked};

@@ -123,8 +123,8 @@ impl Registry {
         registered
     }
 
-    /// Registers a function that takes many values of a field at once; see [`batch`](Self::batch) and
-    /// [`field`](Self::field).
+    /// Registers a function that takes many values of a field at once, and gives a result or an error for each; see
+    /// [`batch_each`](Self::batch_each) and [`field`](Self::field).
     pub fn field_batch<S, F, Fut, In, Out, E, F2>(
         &mut self,
         kind: &str,
@@ -134,13 +134,13 @@ impl Registry {
     where
         S: DeserializeOwned,
         F: Fn(Vec<In>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Vec<Out>, F2>> + Send,
+        Fut: Future<Output = Vec<Result<Out, F2>>> + Send,
         E: Into<BoxError>,
         F2: Into<BoxError>,
         In: DeserializeOwned + Clone + Send + 'static,
         Out: Serialize + Clone + Send + 'static,
     {
-        let registered = self.batch(kind, make);
+        let registered = self.batch_each(kind, make);
         registered.kind.on_field = Some(OnField::new::<In, Out>(into));
         registered
     }
