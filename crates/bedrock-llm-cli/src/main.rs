@@ -12,6 +12,7 @@ mod lines;
 mod lint;
 mod local;
 mod models;
+mod pipeline;
 mod print;
 mod prompt;
 mod records;
@@ -53,6 +54,8 @@ enum Command {
     ///
     /// Queries are read as they are asked. All documents are in memory, for a ranking is one of all of them.
     Rerank(Box<rerank::Args>),
+    /// Take a file of JSON lines through a pipeline that is declared in TOML, or draw one.
+    Pipeline(pipeline::Args),
     /// List the models of the catalog with their limits, features and prices.
     Models(models::Args),
     /// Say what Bedrock would refuse in a request, before it is sent; mend it with --fix.
@@ -71,6 +74,7 @@ async fn main() -> ExitCode {
         Command::Batch(args) => Box::pin(batch::run(*args)).await,
         Command::Embed(args) => Box::pin(embed::run(*args)).await,
         Command::Rerank(args) => Box::pin(rerank::run(*args)).await,
+        Command::Pipeline(args) => Box::pin(pipeline::run(args)).await,
         Command::Models(args) => models::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Lint(args) => lint::run(&args),
         Command::Local(args) => local::run(args).await.map(|()| ExitCode::SUCCESS),

@@ -7,7 +7,7 @@ use super::flow::Flow;
 use super::parcel::{Takes, Type};
 use super::{Graph, GraphError, GraphNode};
 use crate::plan::{Plan, PlanEdge, PlanNode};
-use crate::{BoxStage, Pipeline};
+use crate::{AnyPipeline, BoxStage, Pipeline};
 
 impl Graph {
     /// Makes a pipeline from `In` to `Out` of the graph.
@@ -20,7 +20,7 @@ impl Graph {
     /// [`GraphError::Empty`]; [`GraphError::LooseEnds`] for nodes that nothing leads to or that lead nowhere, if they
     /// are neither the only one nor declared; [`GraphError::NotAnInput`]; [`GraphError::Missing`] for a join with too
     /// few edges; [`GraphError::Input`] and [`GraphError::Output`] for other types.
-    pub fn build<In, Out>(self) -> Result<Pipeline<In, Out, BoxStage<In, Out>>, GraphError>
+    pub fn build<In, Out>(self) -> Result<AnyPipeline<In, Out>, GraphError>
     where
         In: Clone + Send + 'static,
         Out: Clone + Send + 'static,
@@ -46,7 +46,7 @@ impl Graph {
             }
         }
         let plan = self.plan(&results);
-        Ok(Pipeline::from_stage(BoxStage::new(self.flow(entries, &results)), plan))
+        Ok(Pipeline::behind(BoxStage::new(self.flow(entries, &results)), plan))
     }
 
     fn check_joins(&self) -> Result<(), GraphError> {

@@ -104,7 +104,7 @@ mod tests {
     use crate::{BoxError, Graph, node_fn};
 
     /// Nothing, one or several values of one, after some time.
-    fn pipeline(concurrency: Concurrency) -> crate::Pipeline<u64, u64, crate::BoxStage<u64, u64>> {
+    fn pipeline(concurrency: Concurrency) -> crate::AnyPipeline<u64, u64> {
         let mut graph = Graph::new();
         let wait = |number: u64| async move {
             sleep(Duration::from_millis(number * 7 % 5)).await;
