@@ -240,7 +240,11 @@ impl<Src: FromFile, Snk: IntoFile, D: IntoFile> Keeper<Src, Snk, D> for FileKeep
         let checkpoint = self.load()?;
         self.cut(sink, checkpoint.as_ref().map(|checkpoint| checkpoint.output))?;
         self.cut(dead_letters, checkpoint.as_ref().map(|checkpoint| checkpoint.dead_letters))?;
-        let Some(checkpoint) = checkpoint else { return Ok(Begin::default()) };
+        let Some(checkpoint) = checkpoint else {
+            // before anything is written, so that output without a checkpoint is never ours
+            Keeper::<Src, Snk, D>::save(self, sink, dead_letters)()?;
+            return Ok(Begin::default());
+        };
         source.begin_at(checkpoint.input);
         let stretches = checkpoint.done.into_iter().map(|stretch| (stretch.first, stretch));
         self.done = Done { before: checkpoint.input, stretches: stretches.collect() };

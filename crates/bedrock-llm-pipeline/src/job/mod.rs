@@ -223,7 +223,7 @@ type KeepInput<In> = fn(&In) -> In;
 
 /// Keeps account of a job, so that it can go on. Object-safe, so that jobs without one need no files.
 pub(crate) trait Keeper<Src: Source, Snk, D>: Send {
-    /// Brings source and sinks to where the last commit left them.
+    /// Brings source and sinks to where the last commit left them. It may block, for a moment.
     fn begin(&mut self, source: &mut Src, sink: &mut Snk, dead_letters: &mut D) -> Result<Begin, JobError>;
 
     /// An item is done with.
